@@ -1,0 +1,40 @@
+# Layers are enforced by visibility: the header folder of a module is reachable only through the include path its
+# target exports, so including a header without linking its layer does not compile.
+
+# unchannel_layer(TARGET NAME) exports the current folder as <unchannel/NAME/...> to whoever links TARGET.
+function(unchannel_layer target name)
+  set(root "${CMAKE_BINARY_DIR}/layers/${name}")
+  file(MAKE_DIRECTORY "${root}/unchannel")
+  if(NOT EXISTS "${root}/unchannel/${name}")
+    file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/unchannel/${name}" SYMBOLIC)
+  endif()
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${root}>")
+endfunction()
+
+# unchannel_library(NAME base [TORCH] SOURCES ... LINKS ... [PRIVATE_LINKS ...])
+function(unchannel_library)
+  cmake_parse_arguments(arg "TORCH" "NAME" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  set(target unchannel_${arg_NAME})
+  add_library(${target} STATIC ${arg_SOURCES})
+  add_library(unchannel::${arg_NAME} ALIAS ${target})
+  unchannel_layer(${target} ${arg_NAME})
+  target_link_libraries(${target} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS} unchannel_warnings)
+  if(arg_TORCH)
+    target_link_libraries(${target} PUBLIC unchannel::torch)
+  endif()
+endfunction()
+
+# unchannel_test(NAME test_base [TORCH] SOURCES ... LINKS ...): one executable a module, discovered by ctest.
+function(unchannel_test)
+  cmake_parse_arguments(arg "TORCH" "NAME" "SOURCES;LINKS" ${ARGN})
+  if(arg_TORCH AND NOT UNCHANNEL_WITH_TORCH)
+    return()
+  endif()
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE ${arg_LINKS} unchannel::test_support GTest::gtest GTest::gtest_main unchannel_warnings)
+  if(arg_TORCH)
+    target_link_libraries(${arg_NAME} PRIVATE unchannel::torch)
+  endif()
+  target_compile_definitions(${arg_NAME} PRIVATE UNCHANNEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" UNCHANNEL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  gtest_discover_tests(${arg_NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 180)
+endfunction()

@@ -1,0 +1,213 @@
+#include "config.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <toml++/toml.h>
+
+#include "atomic_file.hpp"
+#include "did_you_mean.hpp"
+#include "error.hpp"
+
+namespace unchannel {
+
+struct Config::Content {
+  toml::table root;
+  std::string name;
+  std::filesystem::path folder;
+};
+
+namespace {
+
+std::string describe(const toml::node& node) {
+  std::ostringstream text;
+  if (node.is_table()) return "a table";
+  node.visit([&](const auto& value) { text << value; });
+  return text.str();
+}
+
+nlohmann::json to_json(const toml::node& node, const std::string& place) {
+  if (const auto* value = node.as_boolean()) return value->get();
+  if (const auto* value = node.as_integer()) return value->get();
+  if (const auto* value = node.as_floating_point()) return value->get();
+  if (const auto* value = node.as_string()) return value->get();
+  if (const auto* array = node.as_array()) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& item : *array) list.push_back(to_json(item, place));
+    return list;
+  }
+  if (const auto* table = node.as_table()) {
+    nlohmann::json object = nlohmann::json::object();
+    for (const auto& [key, item] : *table) object[std::string(key.str())] = to_json(item, place);
+    return object;
+  }
+  throw ConfigError(fmt::format("{}: dates and times are not supported here.", place));
+}
+
+class Reader final : public SettingsVisitor {
+ public:
+  Reader(const toml::table* table, std::string file, std::string prefix)
+      : table_(table), file_(std::move(file)), prefix_(std::move(prefix)) {}
+
+  void boolean(FieldDoc field, bool& value) override {
+    if (const toml::node* node = find(field)) {
+      require(node->is_boolean(), field, *node, "must be true or false");
+      value = node->as_boolean()->get();
+    }
+  }
+  void integer(FieldDoc field, std::int64_t& value, std::int64_t min, std::int64_t max) override {
+    if (const toml::node* node = find(field)) value = to_integer(field, *node, min, max);
+  }
+  void number(FieldDoc field, double& value, double min, double max) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    require(node->is_number(), field, *node, "must be a number");
+    const double read = *node->value<double>();
+    require(read >= min && read <= max, field, *node, fmt::format("must lie between {} and {}", min, max));
+    value = read;
+  }
+  void text(FieldDoc field, std::string& value) override {
+    if (const toml::node* node = find(field)) {
+      require(node->is_string(), field, *node, "must be a string in quotes");
+      value = node->as_string()->get();
+    }
+  }
+  void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    require(node->is_string(), field, *node, "must be a string in quotes");
+    const std::string read = node->as_string()->get();
+    if (std::find(allowed.begin(), allowed.end(), read) == allowed.end()) {
+      std::string list;
+      for (const std::string& item : allowed) list += (list.empty() ? "'" : ", '") + item + "'";
+      throw ConfigError(fmt::format("{}: {} must be one of {}; it is '{}'.{}", place(node), full_key(field.key), list, read,
+                                    did_you_mean(read, allowed)));
+    }
+    value = read;
+  }
+  void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t min, std::int64_t max) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    require(node->is_array(), field, *node, "must be a list of integers");
+    std::vector<std::int64_t> read;
+    for (const auto& item : *node->as_array()) read.push_back(to_integer(field, item, min, max));
+    value = read;
+  }
+  void free_table(FieldDoc field, nlohmann::json& value) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    require(node->is_table(), field, *node, "must be a table");
+    if (!value.is_object()) value = nlohmann::json::object();
+    value.merge_patch(to_json(*node, place(node)));
+  }
+  void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) override {
+    const toml::node* node = find(field);
+    if (node) require(node->is_table(), field, *node, fmt::format("must be a table, written [{}]", full_key(field.key)));
+    Reader inner(node ? node->as_table() : nullptr, file_, full_key(field.key));
+    visit_fields(inner);
+    inner.reject_unknown();
+  }
+  void reject_unknown() const {
+    if (!table_) return;
+    for (const auto& [key, node] : *table_) {
+      const std::string name(key.str());
+      if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+      throw ConfigError(
+          fmt::format("{}: {} is not a known key.{}", place(&node), full_key(name.c_str()), did_you_mean(name, known_)));
+    }
+  }
+
+ private:
+  const toml::node* find(FieldDoc field) {
+    known_.emplace_back(field.key);
+    return table_ ? table_->get(field.key) : nullptr;
+  }
+  std::string full_key(const std::string& key) const { return prefix_.empty() ? key : prefix_ + "." + key; }
+  std::string place(const toml::node* node) const {
+    const auto line = node->source().begin.line;
+    return line ? fmt::format("{}:{}", file_, line) : file_ + " (--set)";
+  }
+  void require(bool condition, FieldDoc field, const toml::node& node, const std::string& rule) const {
+    check<ConfigError>(condition, "{}: {} {}; it is {}.", place(&node), full_key(field.key), rule, describe(node));
+  }
+  std::int64_t to_integer(FieldDoc field, const toml::node& node, std::int64_t min, std::int64_t max) const {
+    require(node.is_integer(), field, node, "must be an integer");
+    const std::int64_t read = node.as_integer()->get();
+    require(read >= min && read <= max, field, node, fmt::format("must lie between {} and {}", min, max));
+    return read;
+  }
+
+  const toml::table* table_;
+  std::string file_;
+  std::string prefix_;
+  std::vector<std::string> known_;
+};
+
+void apply_override(toml::table& root, const std::string& text) {
+  const auto equals = text.find('=');
+  check<ConfigError>(equals != std::string::npos && equals > 0, "--set {}: must have the form key.subkey=value.", text);
+  const std::string key = text.substr(0, equals);
+  const std::string value = text.substr(equals + 1);
+  toml::table* table = &root;
+  std::size_t begin = 0;
+  for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', begin)) {
+    const std::string part = key.substr(begin, dot - begin);
+    if (!table->contains(part)) table->insert(part, toml::table{});
+    table = table->get(part)->as_table();
+    check<ConfigError>(table != nullptr, "--set {}: {} is not a table.", text, key.substr(0, dot));
+    begin = dot + 1;
+  }
+  const std::string last = key.substr(begin);
+  table->erase(last);
+  try {
+    toml::table parsed = toml::parse("value = " + value);
+    parsed.get("value")->visit([&](auto& node) { table->insert(last, node); });
+    // Positions inside the snippet would be mistaken for lines of the file.
+    return;
+  } catch (const toml::parse_error&) {
+    table->insert(last, value);  // an unquoted word is a string
+  }
+}
+
+}  // namespace
+
+Config::Config(std::unique_ptr<Content> content) : content_(std::move(content)) {}
+Config::Config(Config&&) noexcept = default;
+Config& Config::operator=(Config&&) noexcept = default;
+Config::~Config() = default;
+
+Config Config::read(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  std::error_code error;
+  check<ConfigError>(std::filesystem::is_regular_file(path, error), "{}: no such configuration file.", path.string());
+  Config config = parse(read_file(path), path.string(), overrides);
+  config.content_->folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  return config;
+}
+
+Config Config::parse(const std::string& text, const std::string& name, const std::vector<std::string>& overrides) {
+  auto content = std::make_unique<Content>();
+  content->name = name;
+  content->folder = ".";
+  try {
+    content->root = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    throw ConfigError(fmt::format("{}:{}: is not valid TOML: {}.", name, error.source().begin.line, error.description()));
+  }
+  for (const std::string& item : overrides) apply_override(content->root, item);
+  return Config(std::move(content));
+}
+
+void Config::fill(const std::function<void(SettingsVisitor&)>& visit_settings) const {
+  Reader reader(&content_->root, content_->name, "");
+  visit_settings(reader);
+  reader.reject_unknown();
+}
+
+std::string Config::place_of(const std::string& dotted_key) const {
+  const auto node = content_->root.at_path(dotted_key);
+  if (!node || !node.node()->source().begin.line) return content_->name;
+  return fmt::format("{}:{}", content_->name, node.node()->source().begin.line);
+}
+
+const std::filesystem::path& Config::folder() const { return content_->folder; }
+
+}  // namespace unchannel

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace unchannel {
+
+/// What a settings struct tells about one of its fields; one description serves reading, writing and the reference page.
+struct FieldDoc {
+  const char* key;
+  const char* doc;
+  const char* unit = "";
+};
+
+/// Walks over the fields of a settings struct. A struct with settings has one function `void visit(SettingsVisitor&)` in which
+/// every field is named once, with range and documentation; its default is the member's initialiser.
+class SettingsVisitor {
+ public:
+  virtual ~SettingsVisitor() = default;
+  virtual void boolean(FieldDoc field, bool& value) = 0;
+  virtual void integer(FieldDoc field, std::int64_t& value, std::int64_t min, std::int64_t max) = 0;
+  virtual void number(FieldDoc field, double& value, double min, double max) = 0;
+  virtual void text(FieldDoc field, std::string& value) = 0;
+  virtual void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) = 0;
+  virtual void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t min, std::int64_t max) = 0;
+  /// A table whose keys somebody else knows (a plugin's parameters): a JSON object of booleans, numbers, strings and arrays.
+  virtual void free_table(FieldDoc field, nlohmann::json& value) = 0;
+  virtual void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) = 0;
+};
+
+/// A parsed TOML configuration, not yet checked against any settings.
+class Config {
+ public:
+  /// Reads `path` and applies overrides of the form "a.b=value". Throws ConfigError naming file, line and rule.
+  static Config read(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+  /// Same from text; `name` stands for the file in messages.
+  static Config parse(const std::string& text, const std::string& name, const std::vector<std::string>& overrides = {});
+
+  Config(Config&&) noexcept;
+  Config& operator=(Config&&) noexcept;
+  ~Config();
+
+  /// Fills every field that the file names. Throws ConfigError on an unknown key ("did you mean"), a wrong type, a value out of range.
+  void fill(const std::function<void(SettingsVisitor&)>& visit_settings) const;
+
+  /// "file:line" of a dotted key, or the file alone when the key is not written in it.
+  std::string place_of(const std::string& dotted_key) const;
+
+  /// Folder that relative paths in this file are relative to.
+  const std::filesystem::path& folder() const;
+
+ private:
+  struct Content;
+  explicit Config(std::unique_ptr<Content> content);
+  std::unique_ptr<Content> content_;
+};
+
+/// The settings as TOML text, each field with its documentation as a comment. Reading it back gives the same settings.
+std::string settings_to_toml(const std::function<void(SettingsVisitor&)>& visit_settings, bool with_comments = true);
+
+/// The settings as a Markdown reference: key, default, range, unit, meaning.
+std::string settings_to_markdown(const std::function<void(SettingsVisitor&)>& visit_settings);
+
+}  // namespace unchannel

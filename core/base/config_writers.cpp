@@ -1,0 +1,156 @@
+#include <fmt/format.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "config.hpp"
+
+namespace unchannel {
+namespace {
+
+std::string quote(const std::string& text) { return nlohmann::json(text).dump(); }
+
+std::string format_number(double value) {
+  const std::string text = fmt::format("{}", value);
+  return text.find_first_of(".eni") == std::string::npos ? text + ".0" : text;
+}
+
+std::string inline_toml(const nlohmann::json& value) {
+  if (value.is_number_float()) return format_number(value.get<double>());
+  if (value.is_array()) {
+    std::string list;
+    for (const auto& item : value) list += (list.empty() ? "" : ", ") + inline_toml(item);
+    return "[" + list + "]";
+  }
+  if (value.is_object()) {
+    std::string list;
+    for (const auto& [key, item] : value.items()) list += (list.empty() ? " " : ", ") + quote(key) + " = " + inline_toml(item);
+    return "{" + list + " }";
+  }
+  return value.dump();
+}
+
+std::string range_text(double min, double max) {
+  const bool low = min > std::numeric_limits<double>::lowest();
+  const bool high = max < std::numeric_limits<double>::max();
+  if (low && high) return fmt::format("[{}, {}]", min, max);
+  if (low) return fmt::format("≥ {}", min);
+  return high ? fmt::format("≤ {}", max) : std::string();
+}
+
+std::string integer_range_text(std::int64_t min, std::int64_t max) {
+  if (max == std::numeric_limits<std::int64_t>::max()) return fmt::format("≥ {}", min);
+  return fmt::format("[{}, {}]", min, max);
+}
+
+/// Renders every field as text and leaves the layout to `emit`; sections are deferred, since TOML wants plain keys first.
+class Renderer : public SettingsVisitor {
+ public:
+  void boolean(FieldDoc field, bool& value) override { emit(field, value ? "true" : "false", ""); }
+  void integer(FieldDoc field, std::int64_t& value, std::int64_t min, std::int64_t max) override {
+    emit(field, fmt::format("{}", value), integer_range_text(min, max));
+  }
+  void number(FieldDoc field, double& value, double min, double max) override {
+    emit(field, format_number(value), range_text(min, max));
+  }
+  void text(FieldDoc field, std::string& value) override { emit(field, quote(value), ""); }
+  void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) override {
+    std::string list;
+    for (const std::string& item : allowed) list += (list.empty() ? "" : " · ") + item;
+    emit(field, quote(value), list);
+  }
+  void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t, std::int64_t) override {
+    emit(field, inline_toml(nlohmann::json(value)), "list of integers");
+  }
+  void free_table(FieldDoc field, nlohmann::json& value) override {
+    std::string body;
+    if (value.is_object()) {
+      for (const auto& [key, item] : value.items()) body += fmt::format("{} = {}\n", key, inline_toml(item));
+    }
+    emit_table(field, body);
+  }
+  void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) override {
+    deferred_.push_back([this, field, visit_fields] {
+      const std::string outer = prefix_;
+      prefix_ = outer.empty() ? field.key : outer + "." + field.key;
+      begin_section(field);
+      auto waiting = std::move(deferred_);
+      deferred_.clear();
+      visit_fields(*this);
+      flush();
+      deferred_ = std::move(waiting);
+      prefix_ = outer;
+    });
+  }
+  std::string finish() {
+    flush();
+    return std::move(out_);
+  }
+
+ protected:
+  virtual void emit(FieldDoc field, const std::string& value, const std::string& range) = 0;
+  virtual void emit_table(FieldDoc field, const std::string& body) = 0;
+  virtual void begin_section(FieldDoc field) = 0;
+
+  void flush() {
+    auto sections = std::move(deferred_);
+    deferred_.clear();
+    for (const auto& write : sections) write();
+  }
+
+  std::string out_;
+  std::string prefix_;
+  std::vector<std::function<void()>> deferred_;
+};
+
+class TomlRenderer final : public Renderer {
+ public:
+  explicit TomlRenderer(bool with_comments) : with_comments_(with_comments) {}
+
+ private:
+  void emit(FieldDoc field, const std::string& value, const std::string&) override {
+    if (with_comments_) out_ += fmt::format("# {}{}\n", field.doc, *field.unit ? fmt::format(" [{}]", field.unit) : "");
+    out_ += fmt::format("{} = {}\n", field.key, value);
+  }
+  void emit_table(FieldDoc field, const std::string& body) override {
+    deferred_.push_back([this, field, body, prefix = prefix_] {
+      out_ += fmt::format("\n[{}{}{}]\n{}", prefix, prefix.empty() ? "" : ".", field.key, body);
+    });
+  }
+  void begin_section(FieldDoc field) override {
+    out_ += "\n";
+    if (with_comments_) out_ += fmt::format("# {}\n", field.doc);
+    out_ += fmt::format("[{}]\n", prefix_);
+  }
+
+  bool with_comments_;
+};
+
+class MarkdownRenderer final : public Renderer {
+ private:
+  void emit(FieldDoc field, const std::string& value, const std::string& range) override {
+    out_ += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.key, value, range, field.unit, field.doc);
+  }
+  void emit_table(FieldDoc field, const std::string&) override {
+    out_ += fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, field.doc);
+  }
+  void begin_section(FieldDoc field) override {
+    out_ += fmt::format("\n### `[{}]`\n\n{}\n\n| key | default | values | unit | meaning |\n|---|---|---|---|---|\n", prefix_, field.doc);
+  }
+};
+
+}  // namespace
+
+std::string settings_to_toml(const std::function<void(SettingsVisitor&)>& visit_settings, bool with_comments) {
+  TomlRenderer renderer(with_comments);
+  visit_settings(renderer);
+  return renderer.finish();
+}
+
+std::string settings_to_markdown(const std::function<void(SettingsVisitor&)>& visit_settings) {
+  MarkdownRenderer renderer;
+  visit_settings(renderer);
+  return renderer.finish();
+}
+
+}  // namespace unchannel

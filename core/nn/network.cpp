@@ -1,0 +1,47 @@
+#include "network.hpp"
+
+#include <torch/nn.h>
+
+#include <limits>
+
+#include <unchannel/base/error.hpp>
+
+#include "families.hpp"
+
+namespace unchannel {
+
+void ModelSettings::visit(SettingsVisitor& visitor) {
+  visitor.choice({"family", "Network of the drift: fully connected, or 1-D U-Net along the wavelength axis."}, family, {"mlp", "unet1d"});
+  visitor.choice({"space",
+                  "Where the network works: in the coordinates of the fitted Gaussian's basis plus the level of what lies outside it "
+                  "(needs start.kind = \"linear\"), or on the data elements themselves."},
+                 space, {"basis", "elements"});
+  visitor.integer({"width", "Hidden units of the MLP; planes of the first U-Net level."}, width, 4, 16384);
+  visitor.integer({"depth", "Residual blocks of the MLP (ignored by the U-Net)."}, depth, 1, 64);
+  visitor.integers({"multipliers", "Planes of each U-Net level in units of width; each level halves the resolution."}, multipliers, 1, 64);
+  visitor.integer({"blocks_per_level", "Residual blocks of each U-Net level."}, blocks_per_level, 1, 16);
+  visitor.number({"dropout", "Dropout probability inside residual blocks; off in transport."}, dropout, 0.0, 0.95);
+  visitor.choice({"precision", "Arithmetic of the network: float32, or bfloat16 by autocast (weights stay float32)."}, precision,
+                 {"float32", "bfloat16"});
+}
+
+std::int64_t Network::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : parameters()) count += tensor.numel();
+  return count;
+}
+
+std::unique_ptr<Network> make_network(const ModelSettings& settings, const NetworkShape& shape, RandomKey key) {
+  if (settings.family == "mlp") return make_mlp(settings, shape, key);
+  if (settings.family == "unet1d") return make_unet1d(settings, shape, key);
+  throw ConfigError(fmt::format("model.family '{}' is unknown.", settings.family));
+}
+
+void copy_parameters(const Network& source, Network& target) {
+  at::NoGradGuard no_grad;
+  const auto from = source.parameters();
+  const auto to = target.parameters();
+  for (std::size_t i = 0; i < from.size(); ++i) to[i].second.copy_(from[i].second);
+}
+
+}  // namespace unchannel

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include <unchannel/base/config.hpp>
+
+#include "network.hpp"
+
+namespace unchannel {
+
+/// Adam with warm-up, cosine decay, clipping and an exponential moving average of the weights.
+struct OptimiserSettings {
+  double learning_rate = 5e-4;
+  double final_learning_rate_share = 0.02;
+  double warm_up_share = 0.05;
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double clip_norm = 1.0;
+  double ema_horizon_steps = 200.0;
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// Learning rate of `step` (0-based) of `total`: linear warm-up over warm_up_share, then a cosine down to the final share.
+double learning_rate_at(const OptimiserSettings& settings, std::int64_t step, std::int64_t total);
+
+/// Fused Adam over the parameters of a network, with the EMA copy that serves as teacher.
+class Optimiser {
+ public:
+  Optimiser(const OptimiserSettings& settings, Network& student, Network& ema);
+
+  /// Applies the accumulated gradients: clip to the norm, Adam, EMA, clear. Returns the gradient norm before clipping.
+  /// Throws NumericalError when the norm is not finite; weights are then unchanged.
+  double step(std::int64_t step, std::int64_t total);
+
+  /// First and second moments in parameter order, for checkpoints.
+  std::vector<at::Tensor>& first_moments() { return first_; }
+  std::vector<at::Tensor>& second_moments() { return second_; }
+  /// Number of updates that entered the moments.
+  void set_updates(std::int64_t updates);
+
+ private:
+  OptimiserSettings settings_;
+  std::vector<at::Tensor> parameters_, ema_, first_, second_, unused_, updates_;
+};
+
+}  // namespace unchannel
