@@ -20,21 +20,31 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
-void sync_path(const std::filesystem::path& path) {
+void sync_content(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   check<DataError>(descriptor >= 0, "{}: cannot be opened to sync it: {}.", path.string(), std::strerror(errno));
   const int status = ::fsync(descriptor);
   const int error = errno;
   ::close(descriptor);
-  // Some file systems refuse fsync on folders; that is no loss of data.
-  check<DataError>(status == 0 || error == EINVAL, "{}: could not be written to disk: {}. Free space or choose another folder.",
-                   path.string(), std::strerror(error));
+  check<DataError>(status == 0, "{}: could not be written to disk: {}. Free space or choose another folder.", path.string(),
+                   std::strerror(error));
 }
 
+// The new name is already in place; some file systems refuse to open or sync a folder, and that must not look like a failed write.
+void sync_folder(const std::filesystem::path& path) noexcept {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+// Linux tells the mask in /proc; the umask() call can only read it by changing it, which other threads would notice.
 mode_t current_umask() {
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return mask;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word == "Umask:" && status >> word) return static_cast<mode_t>(std::stoul(word, nullptr, 8));
+  }
+  return 022;
 }
 
 }  // namespace
@@ -56,12 +66,12 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-  sync_path(temporary_);
+  sync_content(temporary_);
   ::chmod(temporary_.c_str(), 0666 & ~current_umask());
   check<DataError>(::rename(temporary_.c_str(), target_.c_str()) == 0, "{}: could not be replaced: {}.", target_.string(),
                    std::strerror(errno));
   committed_ = true;
-  sync_path(folder_of(target_));
+  sync_folder(folder_of(target_));
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {

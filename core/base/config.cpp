@@ -1,5 +1,9 @@
 #include "config.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <toml++/toml.h>
@@ -23,6 +27,16 @@ std::string describe(const toml::node& node) {
   if (node.is_table()) return "a table";
   node.visit([&](const auto& value) { text << value; });
   return text.str();
+}
+
+/// "must lie between 0 and 1", "must be at least 1": the type's own limits are no rule and stay unsaid.
+template <class T>
+std::string range_rule(T min, T max) {
+  const bool low = min > std::numeric_limits<T>::lowest();
+  const bool high = max < std::numeric_limits<T>::max();
+  if (low && high) return fmt::format("must lie between {} and {}", min, max);
+  if (low) return fmt::format("must be at least {}", min);
+  return high ? fmt::format("must be at most {}", max) : std::string("must be finite");
 }
 
 nlohmann::json to_json(const toml::node& node, const std::string& place) {
@@ -62,7 +76,7 @@ class Reader final : public SettingsVisitor {
     if (!node) return;
     require(node->is_number(), field, *node, "must be a number");
     const double read = *node->value<double>();
-    require(read >= min && read <= max, field, *node, fmt::format("must lie between {} and {}", min, max));
+    require(read >= min && read <= max, field, *node, range_rule(min, max));
     value = read;
   }
   void text(FieldDoc field, std::string& value) override {
@@ -111,8 +125,9 @@ class Reader final : public SettingsVisitor {
     for (const auto& [key, node] : *table_) {
       const std::string name(key.str());
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-      throw ConfigError(
-          fmt::format("{}: {} is not a known key.{}", place(&node), full_key(name.c_str()), did_you_mean(name, known_)));
+      std::string remedy = did_you_mean(name, known_);
+      if (remedy.empty()) remedy = fmt::format(" Known here: {}.", fmt::join(known_, ", "));
+      throw ConfigError(fmt::format("{}: {} is not a known key.{}", place(&node), full_key(name), remedy));
     }
   }
 
@@ -132,7 +147,7 @@ class Reader final : public SettingsVisitor {
   std::int64_t to_integer(FieldDoc field, const toml::node& node, std::int64_t min, std::int64_t max) const {
     require(node.is_integer(), field, node, "must be an integer");
     const std::int64_t read = node.as_integer()->get();
-    require(read >= min && read <= max, field, node, fmt::format("must lie between {} and {}", min, max));
+    require(read >= min && read <= max, field, node, range_rule(min, max));
     return read;
   }
 
@@ -144,8 +159,9 @@ class Reader final : public SettingsVisitor {
 
 void apply_override(toml::table& root, const std::string& text) {
   const auto equals = text.find('=');
-  check<ConfigError>(equals != std::string::npos && equals > 0, "--set {}: must have the form key.subkey=value.", text);
   const std::string key = text.substr(0, equals);
+  const bool has_empty_part = key.empty() || key.front() == '.' || key.back() == '.' || key.find("..") != std::string::npos;
+  check<ConfigError>(equals != std::string::npos && !has_empty_part, "--set {}: must have the form key.subkey=value.", text);
   const std::string value = text.substr(equals + 1);
   toml::table* table = &root;
   std::size_t begin = 0;
@@ -159,10 +175,13 @@ void apply_override(toml::table& root, const std::string& text) {
   const std::string last = key.substr(begin);
   table->erase(last);
   try {
-    toml::table parsed = toml::parse("value = " + value);
-    parsed.get("value")->visit([&](auto& node) { table->insert(last, node); });
-    // Positions inside the snippet would be mistaken for lines of the file.
-    return;
+    const toml::table parsed = toml::parse("value = " + value);
+    if (parsed.size() != 1) {  // a line break and a second key: text, since one override sets one key
+      table->insert(last, value);
+      return;
+    }
+    // The copy drops the position inside the snippet, which would be mistaken for a line of the file.
+    parsed.get("value")->visit([&](const auto& node) { table->insert(last, node); });
   } catch (const toml::parse_error&) {
     table->insert(last, value);  // an unquoted word is a string
   }

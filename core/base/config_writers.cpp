@@ -2,13 +2,20 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "config.hpp"
 
 namespace unchannel {
 namespace {
 
-std::string quote(const std::string& text) { return nlohmann::json(text).dump(); }
+/// JSON's escapes are TOML's. Bytes that are not UTF-8 cannot be written in either and become U+FFFD.
+std::string quote(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+std::string toml_key(const std::string& key) {
+  const bool bare = !key.empty() && key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
+  return bare ? key : quote(key);
+}
 
 std::string format_number(double value) {
   const std::string text = fmt::format("{}", value);
@@ -24,10 +31,10 @@ std::string inline_toml(const nlohmann::json& value) {
   }
   if (value.is_object()) {
     std::string list;
-    for (const auto& [key, item] : value.items()) list += (list.empty() ? " " : ", ") + quote(key) + " = " + inline_toml(item);
+    for (const auto& [key, item] : value.items()) list += (list.empty() ? " " : ", ") + toml_key(key) + " = " + inline_toml(item);
     return "{" + list + " }";
   }
-  return value.dump();
+  return value.is_string() ? quote(value.get<std::string>()) : value.dump();
 }
 
 std::string range_text(double min, double max) {
@@ -43,7 +50,7 @@ std::string integer_range_text(std::int64_t min, std::int64_t max) {
   return fmt::format("[{}, {}]", min, max);
 }
 
-/// Renders every field as text and leaves the layout to `emit`; sections are deferred, since TOML wants plain keys first.
+/// Renders every field as text and leaves the layout to `emit`. Sections collect in `tail_`, since TOML wants plain keys first.
 class Renderer : public SettingsVisitor {
  public:
   void boolean(FieldDoc field, bool& value) override { emit(field, value ? "true" : "false", ""); }
@@ -65,42 +72,33 @@ class Renderer : public SettingsVisitor {
   void free_table(FieldDoc field, nlohmann::json& value) override {
     std::string body;
     if (value.is_object()) {
-      for (const auto& [key, item] : value.items()) body += fmt::format("{} = {}\n", key, inline_toml(item));
+      for (const auto& [key, item] : value.items()) body += fmt::format("{} = {}\n", toml_key(key), inline_toml(item));
     }
     emit_table(field, body);
   }
   void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) override {
-    deferred_.push_back([this, field, visit_fields] {
-      const std::string outer = prefix_;
-      prefix_ = outer.empty() ? field.key : outer + "." + field.key;
-      begin_section(field);
-      auto waiting = std::move(deferred_);
-      deferred_.clear();
-      visit_fields(*this);
-      flush();
-      deferred_ = std::move(waiting);
-      prefix_ = outer;
-    });
+    const std::string outer_prefix = std::exchange(prefix_, dotted(field.key));
+    const std::string outer_out = std::exchange(out_, {});
+    const std::string outer_tail = std::exchange(tail_, {});
+    begin_section(field);
+    visit_fields(*this);
+    const std::string inner = finish();
+    prefix_ = outer_prefix;
+    out_ = outer_out;
+    tail_ = outer_tail + inner;
   }
-  std::string finish() {
-    flush();
-    return std::move(out_);
-  }
+  std::string finish() const { return out_ + tail_; }
 
  protected:
   virtual void emit(FieldDoc field, const std::string& value, const std::string& range) = 0;
   virtual void emit_table(FieldDoc field, const std::string& body) = 0;
   virtual void begin_section(FieldDoc field) = 0;
 
-  void flush() {
-    auto sections = std::move(deferred_);
-    deferred_.clear();
-    for (const auto& write : sections) write();
-  }
+  std::string dotted(const char* key) const { return prefix_.empty() ? key : prefix_ + "." + key; }
 
   std::string out_;
+  std::string tail_;
   std::string prefix_;
-  std::vector<std::function<void()>> deferred_;
 };
 
 class TomlRenderer final : public Renderer {
@@ -113,9 +111,9 @@ class TomlRenderer final : public Renderer {
     out_ += fmt::format("{} = {}\n", field.key, value);
   }
   void emit_table(FieldDoc field, const std::string& body) override {
-    deferred_.push_back([this, field, body, prefix = prefix_] {
-      out_ += fmt::format("\n[{}{}{}]\n{}", prefix, prefix.empty() ? "" : ".", field.key, body);
-    });
+    tail_ += "\n";
+    if (with_comments_) tail_ += fmt::format("# {}\n", field.doc);
+    tail_ += fmt::format("[{}]\n{}", dotted(field.key), body);
   }
   void begin_section(FieldDoc field) override {
     out_ += "\n";
@@ -129,13 +127,16 @@ class TomlRenderer final : public Renderer {
 class MarkdownRenderer final : public Renderer {
  private:
   void emit(FieldDoc field, const std::string& value, const std::string& range) override {
-    out_ += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.key, value, range, field.unit, field.doc);
+    row(fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.key, value, range, field.unit, field.doc));
   }
   void emit_table(FieldDoc field, const std::string&) override {
-    out_ += fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, field.doc);
+    row(fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, field.doc));
   }
-  void begin_section(FieldDoc field) override {
-    out_ += fmt::format("\n### `[{}]`\n\n{}\n\n| key | default | values | unit | meaning |\n|---|---|---|---|---|\n", prefix_, field.doc);
+  void begin_section(FieldDoc field) override { out_ += fmt::format("\n### `[{}]`\n\n{}\n", prefix_, field.doc); }
+  void row(const std::string& text) {
+    // The head stands before the first row only: a section may hold nothing but other sections.
+    if (!out_.ends_with("|\n")) out_ += "\n| key | default | values | unit | meaning |\n|---|---|---|---|---|\n";
+    out_ += text;
   }
 };
 

@@ -32,7 +32,8 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> kno
   std::size_t nearest_distance = limit + 1;
   for (const std::string& candidate : known) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < nearest_distance) {
+    // A word of which no letter is right is no misspelling: "a" does not mean "b".
+    if (distance < nearest_distance && distance < std::max(word.size(), candidate.size())) {
       nearest = &candidate;
       nearest_distance = distance;
     }

@@ -10,6 +10,7 @@
 namespace unchannel {
 
 std::string format_duration(double seconds) {
+  if (!(seconds < 1e9)) return "unknown";  // thirty years, infinity or no number
   const auto total = static_cast<std::int64_t>(std::llround(std::max(0.0, seconds)));
   if (total >= 3600) return fmt::format("{} h {:02} min", total / 3600, total % 3600 / 60);
   if (total >= 60) return fmt::format("{} min {:02} s", total / 60, total % 60);
@@ -28,7 +29,8 @@ void Progress::update(std::int64_t done, std::string_view note) {
   done_ = done;
   note_ = note;
   const auto now = Clock::now();
-  if (std::chrono::duration<double>(now - last_).count() < interval_s_) return;
+  // The first line comes at once: the clock may have started (at boot) less than one interval ago.
+  if (last_ != Clock::time_point{} && std::chrono::duration<double>(now - last_).count() < interval_s_) return;
   last_ = now;
   draw(note);
 }

@@ -36,7 +36,7 @@ class Progress {
   std::string note_;
 };
 
-/// "1 h 02 min", "3 min 20 s", "12 s".
+/// "1 h 02 min", "3 min 20 s", "12 s"; "unknown" from 1e9 s on and for NaN.
 std::string format_duration(double seconds);
 
 }  // namespace unchannel

@@ -38,7 +38,7 @@ class RandomKey {
   void normal(std::uint64_t id, std::uint32_t first, std::uint32_t count, float* out) const;
   /// count uniforms in (0, 1), 24 bits each.
   void uniform(std::uint64_t id, std::uint32_t first, std::uint32_t count, float* out) const;
-  /// 64 random bits of (id, element).
+  /// 64 random bits of (id, element). They share words with normals and uniforms: use a key of their own.
   std::uint64_t bits(std::uint64_t id, std::uint32_t element) const;
 
  private:

@@ -1,11 +1,14 @@
 #include "stop_signal.hpp"
 
+#include <atomic>
 #include <csignal>
 
 namespace unchannel {
 namespace {
 
-volatile std::sig_atomic_t received_signal = 0;
+// Written in a signal handler and read by any thread: only a lock-free atomic is allowed in both.
+std::atomic<int> received_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);
 
 void record_signal(int signal) {
   if (received_signal != 0 && signal == SIGINT) {
