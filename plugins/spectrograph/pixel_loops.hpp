@@ -1,0 +1,24 @@
+// The hot loops of the spectrograph over the pixels of one spectrum. pixel_loops.cpp is compiled for the baseline processor and, on x86-64, once more
+// for AVX2 + FMA; pixel_loops() picks one for the life of the process, so the bits depend on the kind of CPU and on nothing else.
+#pragma once
+
+#include <cstdint>
+
+namespace spectrograph {
+
+struct PixelLoops {
+  /// out[i] = sum over |k| <= radius of kernel[|k|] * padded[i + radius + k], i = 0 … pixels - 1. padded: pixels + 2 * radius values.
+  void (*band)(const float* padded, const float* kernel, int64_t radius, int64_t pixels, float* out);
+  /// out[j] = sum over k of weights[k] * in[j * stride + k], j = 0 … count - 1; weights has `taps` entries, taps a multiple of 32.
+  void (*decimate)(const float* in, const float* weights, int64_t taps, int64_t stride, int64_t count, float* out);
+  /// out[8 c + p] = sum over t < 12 of table[8 t + p] * coarse[c + t], for all 8 c + p < pixels.
+  void (*interpolate8)(const float* coarse, const float* table, int64_t pixels, float* out);
+  /// y = scale * y + shift; returns the sum of |y|.
+  double (*affine)(float scale, float shift, int64_t pixels, float* y);
+  /// y += sigma * n, n[i] = unchannel_normal(key, id, i, 0).
+  void (*add_noise)(uint64_t key, uint64_t id, float sigma, int64_t pixels, float* y);
+};
+
+const PixelLoops& pixel_loops();
+
+}  // namespace spectrograph
