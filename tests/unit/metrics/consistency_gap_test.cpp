@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <unchannel/base/error.hpp>
+#include <unchannel/metrics/consistency_gap.hpp>
+
+#include "samples.hpp"
+
+namespace unchannel::metrics {
+namespace {
+
+using metrics_test::normals;
+
+// A signal in 3 of 256 directions under unit noise.
+at::Tensor noisy(std::int64_t rows, std::uint64_t key, float amplitude) {
+  at::Tensor basis = normals(3, 256, 99);
+  basis = basis / basis.norm(2, {1}, true);
+  return amplitude * at::matmul(normals(rows, 3, key), basis) + normals(rows, 256, key + 1000);
+}
+
+TEST(ConsistencyGap, IsZeroOnAverageForEqualLaws) {
+  const ConsistencyGap gap(noisy(1000, 1, 5));
+  double squared = 0, energy = 0;
+  for (std::uint64_t k = 0; k < 10; ++k) {
+    const GapResult result = gap(noisy(700, 10 + k, 5));
+    squared += result.excess_squared / 10;
+    energy += result.energy / 10;
+  }
+  const double floor = gap(noisy(700, 30, 5)).floor;
+  EXPECT_LT(std::abs(squared), 0.35 * floor * floor);  // one draw scatters by about the floor²/2; the observed sample is common to all ten
+  EXPECT_NEAR(energy, 0.0, 0.05);
+}
+
+TEST(ConsistencyGap, SeesAFewSignalDirectionsInALotOfNoise) {
+  const ConsistencyGap gap(noisy(1000, 1, 5));
+  EXPECT_GT(gap(noisy(1000, 3, 4)).relative, 0.05);  // signal 20 % too weak
+  EXPECT_GT(gap(noisy(1000, 3, 4)).excess_squared, 3 * std::abs(gap(noisy(1000, 4, 5)).excess_squared));
+}
+
+TEST(ConsistencyGap, FallsAsTheLawComesNearer) {
+  const ConsistencyGap gap(noisy(1000, 1, 5));
+  EXPECT_GT(gap(noisy(1000, 3, 2)).excess, gap(noisy(1000, 3, 3)).excess);
+  EXPECT_GT(gap(noisy(1000, 3, 3)).excess, gap(noisy(1000, 3, 4)).excess);
+}
+
+TEST(ConsistencyGap, ReportsADivergedSimulationAsInfinite) {
+  const ConsistencyGap gap(noisy(100, 1, 5));
+  at::Tensor bad = noisy(100, 2, 5);
+  bad[3][4] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isinf(gap(bad).excess));
+}
+
+TEST(ConsistencyGap, BadInputIsNamed) {
+  EXPECT_THROW(ConsistencyGap(at::zeros({7, 3})), ShapeError);
+  EXPECT_THROW(ConsistencyGap(at::full({10, 3}, std::numeric_limits<float>::quiet_NaN())), DataError);
+  EXPECT_THROW(ConsistencyGap(normals(10, 3, 1))(normals(10, 4, 1)), ShapeError);
+}
+
+TEST(ConsistencyGap, IsCheapEnoughToBeCalledWhileTraining) {
+  const at::Tensor observed = normals(2000, 1024, 1), simulated = normals(2000, 1024, 2);
+  const ConsistencyGap gap(observed);
+  const auto start = std::chrono::steady_clock::now();
+  gap(simulated);
+  const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  RecordProperty("elapsed_ms", static_cast<int>(1000 * elapsed_s));
+  EXPECT_LT(elapsed_s, 3.0);  // about 0.2 s on a free core; ten times that on a loaded machine
+}
+
+}  // namespace
+}  // namespace unchannel::metrics

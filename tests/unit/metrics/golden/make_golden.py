@@ -1,0 +1,44 @@
+"""Golden numbers of the metrics, from NumPy/SciPy alone: prints golden.hpp. Run: python3 make_golden.py > golden.hpp
+
+The inputs are closed formulas that the C++ test evaluates too, so that no array has to be stored.
+"""
+import numpy as np
+from scipy.spatial.distance import cdist, pdist
+
+N, M, D = 60, 90, 7
+
+
+def sample(rows, phase):
+    i, j = np.arange(rows)[:, None], np.arange(D)[None, :]
+    return np.sin(0.7 * i + 1.3 * j + phase) + 0.3 * np.cos(2.1 * i * (j + 1)) + 0.05 * j
+
+
+def quantile_w2_squared(a, b):
+    """W2² of two empirical laws: equal weights repeated to a common size (exact)."""
+    size = np.lcm(a.size, b.size)
+    return np.mean((np.repeat(np.sort(a), size // a.size) - np.repeat(np.sort(b), size // b.size)) ** 2)
+
+
+def main():
+    a, b, c = sample(N, 0.0), sample(M, 0.4) * 1.1, sample(N, 0.4) * 1.1
+    off = lambda k: (k.sum() - np.trace(k)) / (k.shape[0] * (k.shape[0] - 1))
+    values = {
+        "kRmse": np.sqrt(np.mean((a - c) ** 2)),
+        "kMae": np.abs(a - c).mean(),
+        "kSpreadError": np.sqrt(np.mean((a.std(0) / c.std(0) - 1) ** 2)),
+        "kAxisW2": np.sqrt(np.mean([quantile_w2_squared(a[:, j], b[:, j]) for j in range(D)])),
+        "kEnergy": 2 * cdist(a, b).mean() - off(cdist(a, a)) - off(cdist(b, b)),
+        "kEnergyPaired": 2 * off(cdist(a, c)) - off(cdist(a, a)) - off(cdist(c, c)),
+    }
+    h2 = np.sort(pdist(b, "sqeuclidean"))[(M * (M - 1) // 2 - 1) // 2]  # lower median
+    k = lambda p, q: np.exp(-cdist(p, q, "sqeuclidean") / (2 * h2))
+    values["kBandwidth"] = np.sqrt(h2)
+    values["kMmdSquared"] = off(k(a, a)) + off(k(b, b)) - 2 * k(a, b).mean()
+    print("#pragma once\n\n// Written by make_golden.py (NumPy, SciPy). Do not edit.\nnamespace golden {")
+    for name, value in values.items():
+        print(f"inline constexpr double {name} = {value:.15g};")
+    print("}  // namespace golden")
+
+
+if __name__ == "__main__":
+    main()
