@@ -1,0 +1,332 @@
+#include "plugin_channel.hpp"
+
+#include <unchannel/random.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unchannel/base/error.hpp>
+#include <unchannel/base/sha256.hpp>
+#include <unchannel/base/stop_signal.hpp>
+
+#include "parameters.hpp"
+#include "process_state.hpp"
+
+namespace unchannel {
+namespace {
+
+std::uint64_t purpose_key(std::uint64_t key, std::uint32_t purpose) {
+  return unchannel_derive(key, unchannel_tag(UNCHANNEL_TAG_PURPOSE, purpose));
+}
+
+/// Holds what a call into the plugin needs: the library for PROCESS_SERIAL, the instance, or a share of it.
+class CallLock {
+ public:
+  CallLock(std::int32_t thread_class, Library& library, std::shared_mutex& instance) {
+    if (thread_class == UNCHANNEL_THREADS_REENTRANT) {
+      shared_ = std::shared_lock(instance);
+      return;
+    }
+    alone_ = std::unique_lock(instance);
+    if (thread_class == UNCHANNEL_THREADS_PROCESS_SERIAL) library_ = std::unique_lock(library.call_mutex());
+  }
+
+ private:
+  std::shared_lock<std::shared_mutex> shared_;
+  std::unique_lock<std::shared_mutex> alone_;
+  std::unique_lock<std::mutex> library_;
+};
+
+}  // namespace
+
+std::unique_ptr<PluginChannel> PluginChannel::create(const PluginRegistry& registry, const std::string& id) {
+  const auto found = registry.find(id);
+  const ProbeResult& probe = found.library->probe;
+  for (const auto& [file, sha256] : probe.needed) {
+    check<PluginError>(sha256_file(file) == sha256, "{}: its library {} has changed since it was probed.", probe.file.string(), file);
+  }
+  return std::unique_ptr<PluginChannel>(new PluginChannel(registry, Library::load(probe.file, probe.sha256), id));
+}
+
+PluginChannel::PluginChannel(const PluginRegistry& registry, Library& library, const std::string& id)
+    : library_(library),
+      pool_(registry.pool()),
+      host_({.name = id,
+             .library = library.file(),
+             .pool = registry.pool(),
+             .log = registry.settings().log,
+             .progress = registry.settings().progress}) {
+  description_.id = id;
+  library_.acquire();
+  try {
+    const std::uint32_t index = library_.channel_index(id);
+    description_ = read_descriptor(library_.module(), index);
+    core_ = &core_table(library_.module(), index);
+    check_status(core_->create(&host_.abi(), &instance_), place() + "create");
+    description_.parameters = read_parameters(*core_, instance_);
+    description_.latents = read_latents(*core_, instance_);
+    for (const char* id_of :
+         {UNCHANNEL_LIFT_1, UNCHANNEL_MEAN_1, UNCHANNEL_VJP_1, UNCHANNEL_JVP_1, UNCHANNEL_ADJOINT_1, UNCHANNEL_LOGLIK_1}) {
+      if (offers(id_of)) description_.capabilities.emplace_back(id_of);
+    }
+    // A reentrant per-sample channel is shared out by samples here; others may use the whole budget by themselves.
+    const bool split =
+        description_.thread_class == UNCHANNEL_THREADS_REENTRANT && description_.determinism == UNCHANNEL_DETERMINISM_PER_SAMPLE;
+    const auto* threads = static_cast<const unchannel_threads_1*>(core_->get_extension(instance_, UNCHANNEL_THREADS_1));
+    if (threads && !split) check_status(threads->set_budget(instance_, pool_->threads()), place() + "set_budget");
+  } catch (...) {
+    if (instance_) core_->destroy(instance_);
+    library_.release();
+    throw;
+  }
+}
+
+PluginChannel::~PluginChannel() {
+  if (!library_.broken()) core_->destroy(instance_);
+  library_.release();
+}
+
+std::string PluginChannel::place() const { return fmt::format("{}: channel {}: ", library_.file().string(), description_.id); }
+
+void PluginChannel::check_usable() const {
+  check<PluginError>(!library_.broken(), "{}the library reported MODULE_BROKEN earlier; start the program again.", place());
+  check<PluginError>(!broken_, "{}the channel reported INSTANCE_BROKEN earlier and cannot be used any more.", place());
+}
+
+bool PluginChannel::offers(const char* extension) const { return core_->get_extension(instance_, extension) != nullptr; }
+
+template <class Table>
+const Table& PluginChannel::table(const char* extension) const {
+  const auto* found = static_cast<const Table*>(core_->get_extension(instance_, extension));
+  check<ConfigError>(found != nullptr, "{}has no '{}' in this configuration.", place(), extension);
+  return *found;
+}
+
+void PluginChannel::configure(const ChannelShape& x_shape, const nlohmann::json& parameters, const std::filesystem::path& folder) {
+  const std::unique_lock lock(mutex_);
+  check_usable();
+  check<ConfigError>(x_shape.size() <= UNCHANNEL_MAX_NDIM, "{}a signal has {} axes; at most {} are possible.", place(), x_shape.size(),
+                     UNCHANNEL_MAX_NDIM);
+  const auto values = resolve_parameters(description_.id, description_.parameters, parameters, folder);
+  const auto raw_values = to_values(description_.parameters, values);
+  std::vector<const unchannel_value*> value_pointers;
+  for (const auto& value : raw_values) value_pointers.push_back(&value);
+  std::vector<unchannel_latent_shape> shapes(description_.latents.size());
+  std::vector<unchannel_latent_shape*> shape_pointers;
+  for (auto& shape : shapes) shape_pointers.push_back(&shape);
+
+  unchannel_configure_args args{};
+  args.struct_size = sizeof args;
+  args.x_shape = x_shape.data();
+  args.x_ndim = static_cast<std::int32_t>(x_shape.size());
+  args.value_count = static_cast<std::uint32_t>(raw_values.size());
+  args.values = value_pointers.data();
+  unchannel_configure_result result{};
+  result.struct_size = sizeof result;
+  result.latent_shapes = shape_pointers.data();
+  result.latent_count = static_cast<std::uint32_t>(shapes.size());
+
+  const ProcessState state = ProcessState::capture();
+  take_plugin_error();
+  const std::int32_t status = core_->configure(instance_, &args, &result);
+  const std::string error = take_plugin_error();
+  const std::string changed = state.difference(ProcessState::capture());
+  if (!changed.empty()) {
+    state.restore();
+    broken_ = true;
+    throw PluginError(fmt::format("{}configure changes the process: {}. A plugin must leave them alone.", place(), changed));
+  }
+  settle_status("configure", status, error);
+  active_.set = false;  // the plugin's state has changed; if the result is unusable there is no configuration
+  Configuration next = accept(result, shapes);
+  next.x_shape = x_shape;
+  next.x_size = element_count(x_shape, place() + "x");
+  next.parameters = nlohmann::json::object();
+  for (std::size_t i = 0; i < values.size(); ++i) next.parameters[description_.parameters[i].id] = values[i];
+  check<PluginError>(next.y_shape == next.x_shape || offers(UNCHANNEL_LIFT_1),
+                     "{}observations have another shape than signals and the channel has no '{}', so there is no way back to signals.",
+                     place(), UNCHANNEL_LIFT_1);
+  active_ = std::move(next);
+  active_.set = true;
+}
+
+PluginChannel::Configuration PluginChannel::accept(const unchannel_configure_result& result,
+                                                   const std::vector<unchannel_latent_shape>& shapes) const {
+  const auto shape_of = [this](std::int32_t ndim, const std::int64_t* extents, const std::string& what) {
+    check<PluginError>(ndim >= 0 && ndim <= UNCHANNEL_MAX_NDIM, "{}configure gives {} {} axes.", place(), what, ndim);
+    return ChannelShape(extents, extents + ndim);
+  };
+  Configuration next;
+  next.y_shape = shape_of(result.y_ndim, result.y_shape, "y");
+  next.y_size = element_count(next.y_shape, place() + "y");
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    LatentLayout layout;
+    layout.active = shapes[i].active != 0;
+    if (layout.active) {
+      layout.shape = shape_of(shapes[i].ndim, shapes[i].extent, "latent " + description_.latents[i].id);
+      layout.size = element_count(layout.shape, place() + "latent " + description_.latents[i].id);
+    }
+    next.latents.push_back(std::move(layout));
+  }
+  check<PluginError>(result.canonical != nullptr, "{}configure returns no canonical configuration.", place());
+  next.canonical = result.canonical;
+  next.workspace_bytes = result.workspace_bytes;
+  next.workspace_bytes_per_sample = result.workspace_bytes_per_sample;
+  return next;
+}
+
+std::vector<const unchannel_tensor*> PluginChannel::latent_tensors(CallTensors& tensors, InLatents latents) const {
+  std::vector<const unchannel_tensor*> list(active_.latents.size(), nullptr);
+  for (std::size_t i = 0; i < latents.size(); ++i) {
+    list[i] = tensors.in(latents[i], active_.latents[i].shape, latent_dtype(description_.latents[i].dtype));
+  }
+  return list;
+}
+
+void PluginChannel::check_latents(const char* function, InLatents latents, bool all_active) const {
+  check<ShapeError>(latents.size() == active_.latents.size(), "{}{}: got {} latents, the channel has {}.", place(), function,
+                    latents.size(), active_.latents.size());
+  for (std::size_t i = 0; i < latents.size(); ++i) {
+    const LatentLayout& layout = active_.latents[i];
+    check<ShapeError>(layout.active || !latents[i], "{}{}: this configuration has no latent '{}'.", place(), function,
+                      description_.latents[i].id);
+    check<ShapeError>(!all_active || !layout.active || latents[i], "{}{}: latent '{}' is missing.", place(), function,
+                      description_.latents[i].id);
+  }
+}
+
+void PluginChannel::settle_status(const char* function, std::int32_t status, const std::string& error) const {
+  if (status == UNCHANNEL_OK) return;
+  if (status == UNCHANNEL_CANCELLED && stop_requested() != 0) throw InterruptedError(place() + function + " was stopped", stop_requested());
+  if (status == UNCHANNEL_MODULE_BROKEN) library_.mark_broken();
+  if (status < UNCHANNEL_OK || status >= UNCHANNEL_INSTANCE_BROKEN) broken_ = true;  // an unknown status: expect the worst
+  throw PluginError(fmt::format("{}{} failed with {}: {}", place(), function, status_name(status),
+                                error.empty() ? "the plugin gives no reason." : error));
+}
+
+PluginSampleFailures PluginChannel::call(const char* function, std::uint64_t key, std::span<const std::uint64_t> ids, std::int64_t count,
+                                         const Call& call) const {
+  const CallLock lock(description_.thread_class, library_, mutex_);
+  check_usable();
+  check<PluginError>(active_.set, "{}{} before configure.", place(), function);
+  CallFrame frame;
+  frame.key = key;
+  frame.workspace_bytes = active_.workspace_bytes;
+  frame.workspace_bytes_per_sample = active_.workspace_bytes_per_sample;
+  frame.split = description_.thread_class == UNCHANNEL_THREADS_REENTRANT && description_.determinism == UNCHANNEL_DETERMINISM_PER_SAMPLE;
+  frame.elements_per_sample = active_.x_size + active_.y_size;
+  frame.pool = pool_.get();
+  frame.workspaces = &workspaces_;
+  CallOutcome outcome = run_call(frame, ids, count, call);
+  settle_status(function, outcome.status, outcome.error);
+  return std::move(outcome.failures);
+}
+
+namespace {
+
+template <class Args>
+Args make_args(const std::vector<const unchannel_tensor*>& latents) {
+  Args args{};
+  args.struct_size = sizeof args;
+  args.latents = latents.data();
+  args.latent_count = static_cast<std::uint32_t>(latents.size());
+  return args;
+}
+
+}  // namespace
+
+PluginSampleFailures PluginChannel::draw_latents(std::uint64_t key, std::span<const std::uint64_t> ids, const float* x,
+                                                 OutLatents latents) const {
+  const std::vector<const void*> wanted(latents.begin(), latents.end());
+  check_latents("draw_latents", wanted, false);
+  bool needs_x = false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!wanted[i]) continue;
+    const LatentDescription& latent = description_.latents[i];
+    check<ConfigError>(!latent.data_only(), "{}latent '{}' cannot be drawn; it must come with the observations.", place(), latent.id);
+    needs_x = needs_x || latent.depends_on_signal();
+  }
+  check<ShapeError>(!needs_x || x, "{}draw_latents: a latent depends on the signal, which is missing.", place());
+  return call("draw_latents", purpose_key(key, UNCHANNEL_PURPOSE_LATENTS), ids, static_cast<std::int64_t>(ids.size()),
+              [&](CallTensors& tensors, const unchannel_batch& batch) {
+                std::vector<const unchannel_tensor*> list(active_.latents.size(), nullptr);
+                for (std::size_t i = 0; i < latents.size(); ++i) {
+                  list[i] = tensors.out(latents[i], active_.latents[i].shape, latent_dtype(description_.latents[i].dtype));
+                }
+                auto args = make_args<unchannel_draw_latents_args>(list);
+                args.x = tensors.in(needs_x ? x : nullptr, active_.x_shape);
+                return core_->draw_latents(instance_, &batch, &args);
+              });
+}
+
+PluginSampleFailures PluginChannel::simulate(std::uint64_t key, std::span<const std::uint64_t> ids, const float* x, InLatents latents,
+                                             float* y) const {
+  check_latents("simulate", latents, true);
+  return call("simulate", purpose_key(key, UNCHANNEL_PURPOSE_SIMULATE), ids, static_cast<std::int64_t>(ids.size()),
+              [&](CallTensors& tensors, const unchannel_batch& batch) {
+                const auto list = latent_tensors(tensors, latents);
+                auto args = make_args<unchannel_simulate_args>(list);
+                args.x = tensors.in(x, active_.x_shape);
+                args.y = tensors.out(y, active_.y_shape);
+                return core_->simulate(instance_, &batch, &args);
+              });
+}
+
+PluginSampleFailures PluginChannel::lift(std::int64_t count, const float* y, InLatents latents, float* x) const {
+  check_latents("lift", latents, false);
+  if (!offers(UNCHANNEL_LIFT_1)) {
+    check<PluginError>(active_.set, "{}lift before configure.", place());
+    std::memcpy(x, y, static_cast<std::size_t>(count * active_.x_size) * sizeof(float));
+    return {};
+  }
+  const auto& lift = table<unchannel_lift_1>(UNCHANNEL_LIFT_1);
+  return call("lift", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
+    const auto list = latent_tensors(tensors, latents);
+    auto args = make_args<unchannel_lift_args>(list);
+    args.y = tensors.in(y, active_.y_shape);
+    args.lifted = tensors.out(x, active_.x_shape);
+    return lift.lift(instance_, &batch, &args);
+  });
+}
+
+PluginSampleFailures PluginChannel::mean(std::int64_t count, const float* x, InLatents latents, float* y) const {
+  check_latents("mean", latents, true);
+  const auto& mean = table<unchannel_mean_1>(UNCHANNEL_MEAN_1);
+  return call("mean", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
+    const auto list = latent_tensors(tensors, latents);
+    auto args = make_args<unchannel_mean_args>(list);
+    args.x = tensors.in(x, active_.x_shape);
+    args.mean = tensors.out(y, active_.y_shape);
+    return mean.mean(instance_, &batch, &args);
+  });
+}
+
+PluginSampleFailures PluginChannel::vjp(std::int64_t count, const float* x, InLatents latents, const float* cotangent,
+                                        float* gradient) const {
+  check_latents("vjp", latents, true);
+  const auto& vjp = table<unchannel_vjp_1>(UNCHANNEL_VJP_1);
+  return call("vjp", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
+    const auto list = latent_tensors(tensors, latents);
+    auto args = make_args<unchannel_vjp_args>(list);
+    args.x = tensors.in(x, active_.x_shape);
+    args.cotangent = tensors.in(cotangent, active_.y_shape);
+    args.gradient = tensors.out(gradient, active_.x_shape);
+    return vjp.vjp(instance_, &batch, &args);
+  });
+}
+
+PluginSampleFailures PluginChannel::loglik(std::int64_t count, const float* y, const float* x, InLatents latents, double* loglik,
+                                           float* gradient) const {
+  check_latents("loglik", latents, true);
+  const auto& table_ = table<unchannel_loglik_1>(UNCHANNEL_LOGLIK_1);
+  return call("loglik", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
+    const auto list = latent_tensors(tensors, latents);
+    auto args = make_args<unchannel_loglik_args>(list);
+    args.y = tensors.in(y, active_.y_shape);
+    args.x = tensors.in(x, active_.x_shape);
+    args.loglik = tensors.out(loglik);
+    args.gradient = tensors.out(gradient, active_.x_shape);
+    return table_.loglik(instance_, &batch, &args);
+  });
+}
+
+}  // namespace unchannel
