@@ -1,0 +1,186 @@
+#include "gaussian_fit.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/transport/solver.hpp>
+
+#include "moments.hpp"
+
+namespace unchannel {
+namespace {
+
+constexpr std::int64_t kMaxRows = 32768;
+constexpr std::int64_t kNoiseComponents = 64;
+
+struct Projection {
+  at::Tensor q_BR;       // Uᵀ(y − m)
+  at::Tensor level2_B;   // mean square outside the basis
+};
+
+Projection project(const at::Tensor& y_BD, const at::Tensor& mean_D, const at::Tensor& basis_DR) {
+  const at::Tensor centred_BD = y_BD - mean_D;
+  Projection result;
+  result.q_BR = centred_BD.matmul(basis_DR);
+  const auto dimensions = static_cast<double>(std::max<std::int64_t>(1, basis_DR.size(0) - basis_DR.size(1)));
+  result.level2_B = ((centred_BD.square().sum(1) - result.q_BR.square().sum(1)) / dimensions).clamp_min(1e-12);
+  return result;
+}
+
+at::Tensor ids_from(std::int64_t first, std::int64_t count) { return at::arange(first, first + count, at::kLong); }
+
+/// a ~ N(0, C) for the given ids, [ids, R].
+at::Tensor draw_coordinates(const at::Tensor& covariance_RR, RandomKey key, const at::Tensor& ids_B) {
+  const std::int64_t rank = covariance_RR.size(0);
+  const double jitter = 1e-8 * covariance_RR.diagonal().mean().item<double>();
+  const at::Tensor factor_RR = at::linalg_cholesky(covariance_RR + jitter * at::eye(rank, at::kDouble));
+  return normal_rows(key, ids_B, rank).matmul(factor_RR.t().to(at::kFloat));
+}
+
+/// Latents that the channel does not draw itself, bootstrapped from observed rows.
+Latents bootstrap_latents(const Latents& observed, std::int64_t count, RandomKey key) {
+  Latents result;
+  if (observed.empty()) return result;
+  const std::int64_t rows = observed.begin()->second.size(0);
+  at::Tensor pick_B = at::empty({count}, at::kLong);
+  std::int64_t* pick = pick_B.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i) pick[i] = static_cast<std::int64_t>(key.bits(static_cast<std::uint64_t>(i), 1) % static_cast<std::uint64_t>(rows));
+  for (const auto& [name, values] : observed) result.emplace(name, values.index_select(0, pick_B));
+  return result;
+}
+
+/// Probes the channel around the current model: linear response G, shift q and the distribution of noise levels.
+void probe_response(GaussianModel& model, const Channel& channel, const Latents& observed_latents, std::int64_t probes, RandomKey key) {
+  constexpr std::int64_t kBlock = 1024;
+  std::vector<at::Tensor> a_list, q_list, level_list;
+  for (std::int64_t begin = 0; begin < probes; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, probes - begin);
+    const at::Tensor ids_B = ids_from(begin, count);
+    const at::Tensor a_BR = draw_coordinates(model.covariance_RR, key.derive(1), ids_B);
+    const at::Tensor x_BD = a_BR.matmul(model.basis_DR.t()) + model.mean_D;
+    Latents used;
+    const Latents given = bootstrap_latents(observed_latents, count, key.derive(2).derive(static_cast<std::uint64_t>(begin)));
+    const at::Tensor raw_BM = measure(channel, x_BD, given, key.derive(3), ids_B, &used);
+    const Projection seen = project(channel.lift(raw_BM, used), model.mean_D, model.basis_DR);
+    a_list.push_back(a_BR);
+    q_list.push_back(seen.q_BR);
+    level_list.push_back(seen.level2_B);
+  }
+  const at::Tensor a_NR = at::cat(a_list).to(at::kDouble), q_NR = at::cat(q_list).to(at::kDouble);
+  const at::Tensor log_level_N = 0.5 * at::cat(level_list).to(at::kDouble).log();
+  const at::Tensor q_mean_R = q_NR.mean(0);
+  const at::Tensor a0_NR = a_NR - a_NR.mean(0), q0_NR = q_NR - q_mean_R;
+  const at::Tensor gram_RR = a0_NR.t().matmul(a0_NR);
+  const double ridge = 1e-8 * gram_RR.diagonal().mean().item<double>();
+  model.response_RR = at::linalg_solve(gram_RR + ridge * at::eye(gram_RR.size(0), at::kDouble), a0_NR.t().matmul(q0_NR));
+  model.shift_R = (q_mean_R - a_NR.mean(0).matmul(model.response_RR)).to(at::kFloat);
+  model.log_level_mean = log_level_N.mean().item<double>();
+  model.log_level_std = log_level_N.std(/*unbiased=*/false).item<double>() + 1e-3;
+}
+
+struct ObservedSample {
+  at::Tensor y_ND;
+  Latents latents;
+};
+
+ObservedSample read_sample(const Observations& observations) {
+  std::vector<at::Tensor> rows;
+  std::map<std::string, std::vector<at::Tensor>> latents;
+  std::int64_t count = 0;
+  observations.for_each_training_block(2048, [&](const ObservationBatch& batch) {
+    if (count >= kMaxRows) return;
+    rows.push_back(batch.lifted_BD);
+    for (const auto& [name, values] : batch.latents) latents[name].push_back(values);
+    count += batch.lifted_BD.size(0);
+  });
+  ObservedSample sample;
+  sample.y_ND = at::cat(rows);
+  for (const auto& [name, list] : latents) sample.latents.emplace(name, at::cat(list));
+  return sample;
+}
+
+}  // namespace
+
+GaussianFit::GaussianFit(GaussianModel model) : model_(std::move(model)) { refresh_tables(); }
+
+void GaussianFit::refresh_tables() {
+  const at::Tensor cross_RR = model_.covariance_RR.matmul(model_.response_RR);
+  at::Tensor seen_RR = model_.response_RR.t().matmul(cross_RR);
+  seen_RR = 0.5 * (seen_RR + seen_RR.t());
+  std::tie(eigenvalues_R_, eigenvectors_RR_) = at::linalg_eigh(seen_RR);
+  eigenvalues_R_ = eigenvalues_R_.clamp_min(1e-12 * eigenvalues_R_.max().item<double>());
+  gain_RR_ = cross_RR.matmul(eigenvectors_RR_);
+}
+
+at::Tensor GaussianFit::posterior_coordinates(const at::Tensor& q_BR, const at::Tensor& level2_B) const {
+  const at::Tensor turned_BR = (q_BR - model_.shift_R).matmul(eigenvectors_RR_.to(at::kFloat));
+  return (turned_BR / (eigenvalues_R_.to(at::kFloat) + level2_B.unsqueeze(1))).matmul(gain_RR_.to(at::kFloat).t());
+}
+
+at::Tensor GaussianFit::posterior_mean(const at::Tensor& y_BD) const {
+  const Projection seen = project(y_BD, model_.mean_D, model_.basis_DR);
+  return posterior_coordinates(seen.q_BR, seen.level2_B).matmul(model_.basis_DR.t()) + model_.mean_D;
+}
+
+at::Tensor GaussianFit::posterior_draw(const at::Tensor& y_BD, RandomKey key, const at::Tensor& ids_B) const {
+  const Projection seen = project(y_BD, model_.mean_D, model_.basis_DR);
+  // A pair (a′, q′) from the model and the correction a′ − E[a | q′] give an exact draw of the residual.
+  const at::Tensor a_BR = draw_coordinates(model_.covariance_RR, key.derive(1), ids_B);
+  const at::Tensor white_BR = normal_rows(key.derive(2), ids_B, model_.rank()) * seen.level2_B.sqrt().unsqueeze(1);
+  const at::Tensor q_BR = a_BR.matmul(model_.response_RR.to(at::kFloat)) + model_.shift_R + white_BR;
+  const at::Tensor draw_BR = posterior_coordinates(seen.q_BR, seen.level2_B) + a_BR - posterior_coordinates(q_BR, seen.level2_B);
+  return draw_BR.matmul(model_.basis_DR.t()) + model_.mean_D;
+}
+
+GaussianFit GaussianFit::fit(const Observations& observations, const Channel& channel, const StartSettings& settings, RandomKey key,
+                             const std::function<void(std::int64_t)>& progress) {
+  const at::NoGradGuard no_grad;
+  const ObservedSample sample = read_sample(observations);
+  const std::int64_t dimension = sample.y_ND.size(1);
+  const std::int64_t rank = std::min(settings.components, dimension - 1);
+
+  // Noise level of each observation: what a first, plain principal-component fit leaves.
+  at::Tensor weight_N = at::ones({sample.y_ND.size(0)});
+  Moments moments = weighted_moments(sample.y_ND, weight_N);
+  const at::Tensor first_DR = leading_eigenvectors(moments.covariance_DD, std::min(kNoiseComponents, dimension - 1)).vectors_DR;
+  const at::Tensor first_level_N = project(sample.y_ND, moments.mean_D.to(at::kFloat), first_DR.to(at::kFloat)).level2_B;
+  if (settings.weighting == "noise") weight_N = first_level_N.reciprocal();
+  if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);
+  const Spectrum spectrum = leading_eigenvectors(smooth_along_diagonals(moments.covariance_DD, settings.smoothing_elements), rank);
+
+  GaussianModel model;
+  model.mean_D = moments.mean_D.to(at::kFloat);
+  model.basis_DR = spectrum.vectors_DR.to(at::kFloat).contiguous();
+  const Projection seen = project(sample.y_ND, model.mean_D, model.basis_DR);
+  const double noise = ((weight_N * seen.level2_B).sum() / weight_N.sum()).item<double>();
+  const double largest = spectrum.values_R[0].item<double>();
+  check<NumericalError>(largest > noise, "{}: the observations have no variance above their noise level {:.3g}; a linear start is not possible. "
+                        "Use start.kind = \"observation\".", observations.reader().path().string(), std::sqrt(noise));
+  const double floor = std::max(0.02 * noise, 1e-5 * (largest - noise));
+  model.covariance_RR = at::diag((spectrum.values_R - noise).clamp_min(floor));
+
+  // EM for the linear-Gaussian model whose response is measured anew in every round.
+  at::Tensor q_NR = seen.q_BR;
+  for (std::int64_t round = 0; round < settings.rounds; ++round) {
+    probe_response(model, channel, sample.latents, settings.probes, key.derive(static_cast<std::uint64_t>(round)));
+    const GaussianFit now(model);
+    const at::Tensor posterior_NR = now.posterior_coordinates(q_NR, seen.level2_B).to(at::kDouble);
+    const at::Tensor shrink_R = (now.eigenvalues_R_ + seen.level2_B.to(at::kDouble).unsqueeze(1)).reciprocal().mean(0);
+    const at::Tensor residual_RR = model.covariance_RR - (now.gain_RR_ * shrink_R).matmul(now.gain_RR_.t());
+    const at::Tensor mean_R = posterior_NR.mean(0);
+    const at::Tensor centred_NR = posterior_NR - mean_R;
+    const at::Tensor next_RR = centred_NR.t().matmul(centred_NR) / static_cast<double>(centred_NR.size(0)) + residual_RR;
+    model.covariance_RR = 0.5 * (next_RR + next_RR.t());
+    model.mean_D = model.mean_D + model.basis_DR.matmul(mean_R.to(at::kFloat));
+    q_NR = q_NR - mean_R.to(at::kFloat);
+    if (progress) progress(round + 1);
+  }
+  probe_response(model, channel, sample.latents, settings.probes, key.derive(static_cast<std::uint64_t>(settings.rounds)));
+  return GaussianFit(std::move(model));
+}
+
+}  // namespace unchannel

@@ -1,0 +1,111 @@
+#include "observations.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <unchannel/base/error.hpp>
+
+namespace unchannel {
+namespace {
+
+/// The first `count` rows of a permutation of [0, rows) that depends on the key only.
+std::vector<std::uint64_t> held_out_rows(std::uint64_t rows, std::uint64_t count, RandomKey key) {
+  std::vector<std::uint64_t> order(rows);
+  std::iota(order.begin(), order.end(), std::uint64_t{0});
+  const RandomKey split_key = key.derive(Purpose::kSplit);
+  std::vector<std::uint64_t> rank(rows);
+  for (std::uint64_t row = 0; row < rows; ++row) rank[row] = split_key.bits(row, 0);
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [&](std::uint64_t a, std::uint64_t b) { return std::pair(rank[a], a) < std::pair(rank[b], b); });
+  order.resize(count);
+  return order;
+}
+
+std::int64_t product(const std::vector<std::int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+}  // namespace
+
+at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape) {
+  std::vector<std::int64_t> shape = {rows};
+  for (const std::uint64_t size : row_shape) shape.push_back(static_cast<std::int64_t>(size));
+  return std::visit(
+      [&](const auto& list) {
+        using Value = typename std::decay_t<decltype(list)>::value_type;
+        const at::ScalarType type = std::is_same_v<Value, float> ? at::kFloat : std::is_same_v<Value, std::int32_t> ? at::kInt : at::kLong;
+        at::Tensor tensor = at::empty(shape, type);
+        std::copy(list.begin(), list.end(), static_cast<Value*>(tensor.data_ptr()));
+        return tensor;
+      },
+      values);
+}
+
+at::Tensor read_rows(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
+  at::Tensor values = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(reader.dim())}, at::kFloat);
+  reader.read_rows(rows, {values.data_ptr<float>(), static_cast<std::size_t>(values.numel())});
+  return values;
+}
+
+Observations::Observations(const DataSettings& settings, const Channel& channel, RandomKey key)
+    : channel_(channel), reader_(settings.observations, DatasetKind::observations) {
+  const std::int64_t expected = product(channel.observation_shape());
+  check<ShapeError>(static_cast<std::int64_t>(reader_.dim()) == expected,
+                    "{}: observations have {} elements a row; channel {} makes {}. Adapt the channel's parameters or the data.",
+                    settings.observations, reader_.dim(), channel.id(), expected);
+  for (const LatentSpec& spec : channel.latents()) {
+    const bool present = std::any_of(reader_.latents().begin(), reader_.latents().end(), [&](const LatentInfo& info) { return info.name == spec.name; });
+    const bool needed = spec.source != LatentSource::kFresh || spec.visible;
+    check<DataError>(present || !needed,
+                     "{}: /latents/{} is missing; channel.latents.{} is {} and needs a value for every observation.", settings.observations,
+                     spec.name, spec.name, spec.visible ? "visible to the model" : "taken from the data");
+    if (needed) latent_names_.push_back(spec.name);
+  }
+  const auto held_out = static_cast<std::uint64_t>(settings.early_stop_rows + settings.test_rows);
+  check<ConfigError>(reader_.rows() > held_out + 16,
+                     "{}: {} rows are too few for data.early_stop_rows = {} and data.test_rows = {}. Lower them or bring more data.",
+                     settings.observations, reader_.rows(), settings.early_stop_rows, settings.test_rows);
+  const std::vector<std::uint64_t> rows = held_out_rows(reader_.rows(), held_out, key);
+  early_stop_.assign(rows.begin(), rows.begin() + settings.early_stop_rows);
+  test_.assign(rows.begin() + settings.early_stop_rows, rows.end());
+  const std::set<std::uint64_t> excluded(rows.begin(), rows.end());
+  for (std::uint64_t row = 0; row < reader_.rows(); ++row) {
+    if (!excluded.contains(row)) training_.push_back(row);
+  }
+  StreamOptions options;
+  options.key = key.derive(Purpose::kDataOrder).value();
+  options.max_buffer_bytes = static_cast<std::uint64_t>(settings.buffer_mib) << 20;
+  options.latents = latent_names_;
+  options.subset = training_;
+  stream_ = std::make_unique<ShuffledStream>(reader_, options);
+}
+
+ObservationBatch Observations::next(std::int64_t count) {
+  StreamBatch batch = stream_->next_batch(static_cast<std::uint64_t>(count));
+  ObservationBatch result;
+  result.rows = std::move(batch.indices);
+  result.raw_BM = at::empty({count, static_cast<std::int64_t>(reader_.dim())}, at::kFloat);
+  std::copy(batch.rows.begin(), batch.rows.end(), result.raw_BM.data_ptr<float>());
+  for (const std::string& name : latent_names_) {
+    result.latents.emplace(name, latent_tensor(batch.latents.at(name), count, reader_.latent(name).row_shape));
+  }
+  result.lifted_BD = channel_.lift(result.raw_BM, result.latents);
+  return result;
+}
+
+ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const {
+  ObservationBatch result;
+  result.rows = rows;
+  result.raw_BM = read_rows(reader_, rows);
+  for (const std::string& name : latent_names_) {
+    result.latents.emplace(
+        name, latent_tensor(reader_.read_latent(name, rows), static_cast<std::int64_t>(rows.size()), reader_.latent(name).row_shape));
+  }
+  result.lifted_BD = channel_.lift(result.raw_BM, result.latents);
+  return result;
+}
+
+}  // namespace unchannel

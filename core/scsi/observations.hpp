@@ -1,0 +1,68 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <unchannel/data/dataset.hpp>
+#include <unchannel/data/shuffled_stream.hpp>
+#include <unchannel/measurement/channel.hpp>
+
+#include "settings.hpp"
+
+// Shape legend: B rows · M observation dimensions · D signal dimensions
+namespace unchannel {
+
+/// Rows of the data file as tensors: raw and lifted observations with the latents that came with them.
+struct ObservationBatch {
+  std::vector<std::uint64_t> rows;  ///< row numbers in the file
+  at::Tensor raw_BM;
+  at::Tensor lifted_BD;
+  Latents latents;                  ///< those the file has and the channel declares
+};
+
+/// The observations of a run in three disjoint splits. Training rows are streamed; nothing but the held-out rows stays in memory.
+class Observations {
+ public:
+  /// Opens data.observations (path already resolved). Throws DataError, ShapeError (channel and file disagree), ConfigError
+  /// (too few rows for the splits).
+  Observations(const DataSettings& settings, const Channel& channel, RandomKey key);
+
+  std::int64_t training_rows() const { return static_cast<std::int64_t>(stream_->rows()); }
+  /// The next training rows in shuffled order; endless.
+  ObservationBatch next(std::int64_t count);
+  /// Training rows from the start of the first epoch, for fits that read everything once: calls `use` in blocks.
+  template <class Use>
+  void for_each_training_block(std::int64_t block_rows, Use&& use) const {
+    for (std::size_t begin = 0; begin < training_.size(); begin += static_cast<std::size_t>(block_rows)) {
+      const std::size_t end = std::min(training_.size(), begin + static_cast<std::size_t>(block_rows));
+      use(read({training_.data() + begin, training_.data() + end}));
+    }
+  }
+  ObservationBatch early_stop() const { return read(early_stop_); }
+  ObservationBatch test() const { return read(test_); }
+
+  StreamPosition position() const { return stream_->position(); }
+  void restore(const StreamPosition& position) { stream_->restore(position); }
+  const DatasetReader& reader() const { return reader_; }
+
+ private:
+  ObservationBatch read(const std::vector<std::uint64_t>& rows) const;
+
+  const Channel& channel_;
+  DatasetReader reader_;
+  std::vector<std::string> latent_names_;
+  std::vector<std::uint64_t> training_, early_stop_, test_;
+  std::unique_ptr<ShuffledStream> stream_;
+};
+
+/// A latent's values as a tensor [B, L…].
+at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape);
+
+/// Rows of a reader as a float32 tensor [rows, D].
+at::Tensor read_rows(const DatasetReader& reader, const std::vector<std::uint64_t>& rows);
+
+}  // namespace unchannel

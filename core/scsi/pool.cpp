@@ -1,0 +1,61 @@
+#include "pool.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace unchannel {
+namespace {
+
+/// Writes `rows` into `target` from slot `next` on, growing it up to `capacity` and wrapping around.
+void write_ring(at::Tensor& target, const at::Tensor& rows, std::int64_t next, std::int64_t capacity) {
+  if (!target.defined()) {
+    std::vector<std::int64_t> shape = rows.sizes().vec();
+    shape[0] = 0;
+    target = at::empty(shape, rows.options());
+  }
+  std::int64_t done = 0;
+  while (done < rows.size(0)) {
+    const std::int64_t slot = (next + done) % capacity;
+    const std::int64_t count = std::min(rows.size(0) - done, capacity - slot);
+    const at::Tensor part = rows.slice(0, done, done + count);
+    const std::int64_t inside = std::clamp<std::int64_t>(target.size(0) - slot, 0, count);
+    if (inside > 0) target.slice(0, slot, slot + inside).copy_(part.slice(0, 0, inside));
+    if (inside < count) target = at::cat({target, part.slice(0, inside)});
+    done += count;
+  }
+}
+
+}  // namespace
+
+void Pool::add(const ObservationBatch& observed, const at::Tensor& signals_BD) {
+  write_ring(signals_PD_, signals_BD, next_, capacity_);
+  write_ring(lifted_PD_, observed.lifted_BD, next_, capacity_);
+  for (const auto& [name, values] : observed.latents) write_ring(latents_[name], values, next_, capacity_);
+  next_ = (next_ + signals_BD.size(0)) % capacity_;
+}
+
+Latents Pool::latents(const at::Tensor& index_B) const {
+  Latents result;
+  for (const auto& [name, values] : latents_) result.emplace(name, values.index_select(0, index_B));
+  return result;
+}
+
+std::map<std::string, at::Tensor> Pool::tensors() const {
+  std::map<std::string, at::Tensor> result = {
+      {"signals", signals_PD_}, {"observations", lifted_PD_}, {"state", at::tensor({capacity_, next_}, at::kLong)}};
+  for (const auto& [name, values] : latents_) result.emplace("latents." + name, values);
+  return result;
+}
+
+void Pool::restore(const std::map<std::string, at::Tensor>& tensors) {
+  signals_PD_ = tensors.at("signals");
+  lifted_PD_ = tensors.at("observations");
+  capacity_ = tensors.at("state")[0].item<std::int64_t>();
+  next_ = tensors.at("state")[1].item<std::int64_t>();
+  for (const auto& [name, values] : tensors) {
+    if (name.starts_with("latents.")) latents_[name.substr(8)] = values;
+  }
+}
+
+}  // namespace unchannel

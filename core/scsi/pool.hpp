@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <unchannel/measurement/channel.hpp>
+
+#include "observations.hpp"
+
+// Shape legend: P pool size · D data dimension
+namespace unchannel {
+
+/// Transported signals with the observations they came from. A refresh replaces the oldest ones; inner steps draw from all.
+class Pool {
+ public:
+  Pool() = default;
+  explicit Pool(std::int64_t capacity) : capacity_(capacity) {}
+
+  std::int64_t size() const { return signals_PD_.defined() ? signals_PD_.size(0) : 0; }
+  std::int64_t capacity() const { return capacity_; }
+  /// Adds signals with their observations; once full, the oldest rows are overwritten.
+  void add(const ObservationBatch& observed, const at::Tensor& signals_BD);
+
+  /// Rows `index_B` of each part.
+  at::Tensor signals(const at::Tensor& index_B) const { return signals_PD_.index_select(0, index_B); }
+  at::Tensor observations(const at::Tensor& index_B) const { return lifted_PD_.index_select(0, index_B); }
+  Latents latents(const at::Tensor& index_B) const;
+
+  std::map<std::string, at::Tensor> tensors() const;
+  void restore(const std::map<std::string, at::Tensor>& tensors);
+
+ private:
+  std::int64_t capacity_ = 0;
+  std::int64_t next_ = 0;
+  at::Tensor signals_PD_, lifted_PD_;
+  Latents latents_;
+};
+
+}  // namespace unchannel

@@ -1,0 +1,88 @@
+#include "settings.hpp"
+
+#include <limits>
+
+#include <unchannel/base/error.hpp>
+
+namespace unchannel {
+namespace {
+constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+}
+
+void DataSettings::visit(SettingsVisitor& visitor) {
+  visitor.text({"observations", "HDF5 file with /observations [N, D]; a path relative to this configuration file."}, observations);
+  visitor.integer({"early_stop_rows", "Observations held out for the consistency gap."}, early_stop_rows, 16, kAny);
+  visitor.integer({"test_rows", "Observations held out for the final figures; used once.", "rows"}, test_rows, 16, kAny);
+  visitor.integer({"buffer_mib", "Memory of the shuffling window over the file.", "MiB"}, buffer_mib, 1, 1 << 20);
+  visitor.text({"monitor_observations", "Benchmarks only: observations whose clean signals are known, to log the error while training."},
+               monitor_observations);
+  visitor.text({"monitor_signals", "Benchmarks only: those clean signals. They never enter the training."}, monitor_signals);
+}
+
+void ScsiSettings::visit(SettingsVisitor& visitor) {
+  visitor.integer({"steps", "Inner steps in all."}, steps, 1, kAny);
+  visitor.integer({"batch", "Signals simulated in one step."}, batch, 1, 1 << 20);
+  visitor.integer({"resamples", "Times drawn for each simulated pair; network rows a step = batch * resamples."}, resamples, 1, 1024);
+  visitor.number({"mixture", "Probability p that the re-simulated observation is used, else the real one."}, mixture, 0.0, 1.0);
+  visitor.integer({"pool", "Transported signals kept for reuse; at most the training rows."}, pool, 1, kAny);
+  visitor.integer({"refresh_every", "Inner steps between two refreshes of a part of the pool; 0: never (oracle on paired data)."},
+                  refresh_every, 0, kAny);
+  visitor.integer({"refresh_rows", "Signals that one refresh transports anew."}, refresh_rows, 1, kAny);
+  visitor.integer({"first_refresh", "Steps before the first refresh, so that the start is learnt first."}, first_refresh, 0, kAny);
+  visitor.choice({"teacher", "Weights that transport: the running average or the student's own."}, teacher, {"ema", "student"});
+}
+
+void StartSettings::visit(SettingsVisitor& visitor) {
+  visitor.choice({"kind", "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved. file: given signals."},
+                 kind, {"observation", "linear", "file"});
+  visitor.integer({"components", "Dimension of the fitted Gaussian's basis."}, components, 1, 65536);
+  visitor.integer({"rounds", "Rounds of the fit, each probing the channel anew."}, rounds, 1, 10000);
+  visitor.integer({"probes", "Channel runs of each round."}, probes, 64, kAny);
+  visitor.number({"smoothing_elements",
+                  "Width of the Gaussian average of the covariance along its diagonals; for signals whose statistics change slowly "
+                  "along the axis. 0: none.",
+                  "elements"},
+                 smoothing_elements, 0.0, 1e6);
+  visitor.choice({"weighting", "Weights of the observations in their moments: none, or one over their noise variance."}, weighting,
+                 {"none", "noise"});
+  visitor.text({"file", "kind = \"file\": HDF5 file with /signals, one row for each observation in the same order."}, file);
+}
+
+void RunSettings::visit(SettingsVisitor& visitor) {
+  visitor.integer({"key", "Every random number of the run is a pure function of this key."}, key, 0, kAny);
+  visitor.integer({"threads", "CPU threads; 0: all. Bits differ between thread counts."}, threads, 0, 4096);
+  visitor.integer({"evaluate_every", "Steps between two evaluations of the consistency gap.", "steps"}, evaluate_every, 1, kAny);
+  visitor.integer({"checkpoint_every", "Steps between two checkpoints.", "steps"}, checkpoint_every, 1, kAny);
+}
+
+void TrainSettings::visit(SettingsVisitor& visitor) {
+  visitor.section({"data", "Observations and their splits."}, [this](SettingsVisitor& v) { data.visit(v); });
+  visitor.section({"interpolant", "Path between signal and observation."}, [this](SettingsVisitor& v) { interpolant.visit(v); });
+  visitor.section({"model", "Network of the drift."}, [this](SettingsVisitor& v) { model.visit(v); });
+  visitor.section({"transport", "Integration from observation to signal."}, [this](SettingsVisitor& v) { transport.visit(v); });
+  visitor.section({"start", "Where the iteration starts."}, [this](SettingsVisitor& v) { start.visit(v); });
+  visitor.section({"scsi", "The self-consistent iteration."}, [this](SettingsVisitor& v) { scsi.visit(v); });
+  visitor.section({"optimiser", "Adam, schedule and averaging."}, [this](SettingsVisitor& v) { optimiser.visit(v); });
+  visitor.section({"run", "Key, threads, checkpoints."}, [this](SettingsVisitor& v) { run.visit(v); });
+}
+
+void TrainSettings::check_consistency() const {
+  check<ConfigError>(!data.observations.empty(), "data.observations is missing; name the HDF5 file with the observations.");
+  check<ConfigError>(data.monitor_observations.empty() == data.monitor_signals.empty(),
+                     "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
+  const std::int64_t per_solver_step = transport.solver == "midpoint" && interpolant.kind == "linear" ? 2 : 1;
+  for (const std::int64_t steps : {transport.steps, transport.restore_steps}) {
+    check<ConfigError>(interpolant.time_levels % (steps * per_solver_step) == 0,
+                       "transport: {} steps of '{}' do not divide interpolant.time_levels = {}; choose a divisor.", steps, transport.solver,
+                       interpolant.time_levels);
+  }
+  check<ConfigError>(transport.solver != "multistep" || interpolant.kind == "linear",
+                     "transport.solver = \"multistep\" is for interpolant.kind = \"linear\"; choose \"euler\".");
+  check<ConfigError>((start.kind == "file") == !start.file.empty(), "start.file must be given with start.kind = \"file\" and only then.");
+  check<ConfigError>(model.space != "basis" || start.kind != "observation",
+                     "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
+  check<ConfigError>(scsi.refresh_every > 0 || start.kind == "file",
+                     "scsi.refresh_every = 0 trains on fixed pairs and needs start.kind = \"file\" with clean signals.");
+}
+
+}  // namespace unchannel

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <unchannel/interpolant/interpolant.hpp>
+#include <unchannel/nn/network.hpp>
+#include <unchannel/nn/optimiser.hpp>
+#include <unchannel/transport/solver.hpp>
+
+namespace unchannel {
+
+/// Which observations are used, and how they are split.
+struct DataSettings {
+  std::string observations;
+  std::int64_t early_stop_rows = 512;
+  std::int64_t test_rows = 512;
+  std::int64_t buffer_mib = 64;
+  std::string monitor_observations;
+  std::string monitor_signals;
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// The outer iteration [SCSI, Algorithm 2], with a pool of transported signals that inner steps draw from.
+struct ScsiSettings {
+  std::int64_t steps = 20000;
+  std::int64_t batch = 512;
+  std::int64_t resamples = 2;
+  double mixture = 0.9;
+  std::int64_t pool = 12000;
+  std::int64_t refresh_every = 8;
+  std::int64_t refresh_rows = 750;
+  std::int64_t first_refresh = 300;
+  std::string teacher = "ema";
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// Where the iteration starts.
+struct StartSettings {
+  std::string kind = "linear";
+  std::int64_t components = 128;
+  std::int64_t rounds = 5;
+  std::int64_t probes = 8192;
+  double smoothing_elements = 0.0;
+  std::string weighting = "noise";
+  std::string file;
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// Keys of the run itself.
+struct RunSettings {
+  std::int64_t key = 1;
+  std::int64_t threads = 0;
+  std::int64_t evaluate_every = 500;
+  std::int64_t checkpoint_every = 1000;
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// Everything a training needs beside its channel.
+struct TrainSettings {
+  DataSettings data;
+  InterpolantSettings interpolant;
+  ModelSettings model;
+  TransportSettings transport;
+  StartSettings start;
+  ScsiSettings scsi;
+  OptimiserSettings optimiser;
+  RunSettings run;
+
+  void visit(SettingsVisitor& visitor);
+  /// Rules that concern more than one key. Throws ConfigError.
+  void check_consistency() const;
+};
+
+}  // namespace unchannel

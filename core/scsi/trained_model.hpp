@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <unchannel/run/tensor_file.hpp>
+#include <unchannel/transport/drift_model.hpp>
+
+namespace unchannel {
+
+/// The fixed parts of a model (Gaussian bridge, normalisation, latent encoding) to and from a checkpoint's tensors and text.
+void store_model(const DriftModel& model, TensorFile& file);
+DriftModel load_model(const TensorFile& file, const ModelSettings& settings, const InterpolantSettings& interpolant);
+
+/// Tensors of `file` whose names start with `prefix`, without it.
+std::map<std::string, at::Tensor> tensors_under(const TensorFile& file, const std::string& prefix);
+
+/// Weights under `prefix` ("student.", "ema."). Throws DataError when names or shapes do not fit the network: a checkpoint of
+/// another configuration.
+void store_weights(const Network& network, const std::string& prefix, TensorFile& file);
+void load_weights(const TensorFile& file, const std::string& prefix, Network& network);
+
+/// A run opened for restoration: the model with the teacher's (EMA) weights of its last checkpoint.
+struct TrainedModel {
+  DriftModel model;
+  std::unique_ptr<Network> network;
+  std::int64_t step = 0;
+};
+TrainedModel open_trained_model(const std::filesystem::path& run, const ModelSettings& settings, const InterpolantSettings& interpolant);
+
+}  // namespace unchannel

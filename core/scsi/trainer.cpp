@@ -1,0 +1,291 @@
+#include "trainer.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include <unchannel/base/error.hpp>
+
+#include "trained_model.hpp"
+
+namespace unchannel {
+namespace {
+
+/// A backward pass costs two forward passes (METHOD: one network call = one forward on the stated batch).
+constexpr std::int64_t kCallsPerStep = 3;
+constexpr std::int64_t kMonitorRows = 1024;
+constexpr double kLossHorizonSteps = 100.0;
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+std::vector<std::uint64_t> first_rows(std::uint64_t count) {
+  std::vector<std::uint64_t> rows(count);
+  std::iota(rows.begin(), rows.end(), std::uint64_t{0});
+  return rows;
+}
+
+at::Tensor row_ids(const std::vector<std::uint64_t>& rows) {
+  at::Tensor ids = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
+  std::copy(rows.begin(), rows.end(), ids.data_ptr<std::int64_t>());
+  return ids;
+}
+
+ObservationBatch half_of(const ObservationBatch& rows, bool second) {
+  const std::int64_t size = rows.lifted_BD.size(0), middle = size / 2;
+  const std::int64_t begin = second ? middle : 0, end = second ? size : middle;
+  ObservationBatch half;
+  half.rows.assign(rows.rows.begin() + begin, rows.rows.begin() + end);
+  half.raw_BM = rows.raw_BM.slice(0, begin, end);
+  half.lifted_BD = rows.lifted_BD.slice(0, begin, end);
+  for (const auto& [name, values] : rows.latents) half.latents.emplace(name, values.slice(0, begin, end));
+  return half;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer)
+    : settings_(settings),
+      channel_(channel),
+      folder_(folder),
+      observer_(std::move(observer)),
+      key_(RandomKey(static_cast<std::uint64_t>(settings.run.key))),
+      observations_(settings.data, channel, key_),
+      early_stop_(observations_.early_stop()),
+      pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
+  settings_.check_consistency();
+  if (settings_.data.monitor_observations.empty()) return;
+  const DatasetReader observed(settings_.data.monitor_observations, DatasetKind::observations);
+  const DatasetReader signals(settings_.data.monitor_signals, DatasetKind::signals);
+  check<ShapeError>(observed.rows() == signals.rows(), "{} has {} rows and {} has {}; they must be pairs.", settings_.data.monitor_signals,
+                    signals.rows(), settings_.data.monitor_observations, observed.rows());
+  const auto rows = first_rows(std::min<std::uint64_t>(observed.rows(), kMonitorRows));
+  monitor_observations_ = read_rows(observed, rows);
+  monitor_signals_ = read_rows(signals, rows);
+  for (const LatentSpec& spec : channel_.latents()) {
+    if (!spec.visible) continue;
+    monitor_latents_.emplace(spec.name, latent_tensor(observed.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()),
+                                                      observed.latent(spec.name).row_shape));
+  }
+  monitor_observations_ = channel_.lift(monitor_observations_, monitor_latents_);
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::say(const std::string& text) const {
+  if (observer_.message) observer_.message(text);
+}
+
+void Trainer::build_model(std::optional<GaussianBridge> bridge) {
+  const at::Tensor wide = early_stop_.lifted_BD.to(at::kDouble);
+  Normalisation normalisation;
+  normalisation.mean_D = bridge ? bridge->model().mean_D : wide.mean(0).to(at::kFloat);
+  normalisation.scale = std::max(1e-12, (wide - normalisation.mean_D).square().mean().sqrt().item<double>());
+  const ConditionEncoder encoder = ConditionEncoder::fit(visible_latents(channel_, early_stop_.latents), early_stop_.lifted_BD.size(1));
+  model_.emplace(settings_.model, Interpolant(settings_.interpolant), std::move(bridge), normalisation, encoder);
+}
+
+void Trainer::start() {
+  started_s_ = now_s();
+  std::optional<GaussianFit> fit;
+  if (settings_.start.kind == "linear" || settings_.model.space == "basis") {
+    say(fmt::format("fitting the linear start: {} components, {} rounds of {} runs of the channel", settings_.start.components,
+                    settings_.start.rounds, settings_.start.probes));
+    fit = GaussianFit::fit(observations_, channel_, settings_.start, key_.derive(Purpose::kStart), [&](std::int64_t round) {
+      if (observer_.progress) observer_.progress(round, settings_.start.rounds, "linear start");
+    });
+  }
+  build_model(fit ? std::optional<GaussianBridge>(GaussianBridge(fit->model(), Interpolant(settings_.interpolant))) : std::nullopt);
+  student_ = model_->make_network(key_.derive(Purpose::kModelInit));
+  ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
+  for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
+  optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
+  batcher_.emplace(settings_.scsi, channel_, *model_, key_);
+  fill_pool(fit ? &*fit : nullptr);
+  say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), early_stop_.lifted_BD.size(1),
+                  student_->parameter_count()));
+  evaluate();
+  save_checkpoint();
+}
+
+at::Tensor Trainer::start_signals(const ObservationBatch& batch, const GaussianFit* fit) const {
+  if (settings_.start.kind == "observation") return batch.lifted_BD;
+  if (settings_.start.kind == "linear") {
+    return fit->posterior_draw(batch.lifted_BD, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), row_ids(batch.rows));
+  }
+  const DatasetReader reader(settings_.start.file, DatasetKind::signals);
+  check<ShapeError>(reader.rows() == observations_.reader().rows(), "start.file {} has {} rows; the observations have {}, and row i must "
+                    "belong to row i.", settings_.start.file, reader.rows(), observations_.reader().rows());
+  return read_rows(reader, batch.rows);
+}
+
+void Trainer::fill_pool(const GaussianFit* fit) {
+  const at::NoGradGuard no_grad;
+  constexpr std::int64_t kBlock = 2048;
+  for (std::int64_t done = 0; done < pool_.capacity(); done += kBlock) {
+    const ObservationBatch batch = observations_.next(std::min(kBlock, pool_.capacity() - done));
+    pool_.add(batch, start_signals(batch, fit));
+  }
+}
+
+void Trainer::resume() {
+  started_s_ = now_s();
+  const TensorFile file = read_tensor_file(folder_.checkpoint_path());
+  try {
+    const nlohmann::json text = nlohmann::json::parse(file.text);
+    model_.emplace(load_model(file, settings_.model, settings_.interpolant));
+    student_ = model_->make_network(RandomKey(0));
+    ema_ = model_->make_network(RandomKey(0));
+    for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
+    load_weights(file, "student.", *student_);
+    load_weights(file, "ema.", *ema_);
+    optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
+    for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
+      optimiser_->first_moments()[i].copy_(file.tensors.at(fmt::format("adam.first.{}", i)));
+      optimiser_->second_moments()[i].copy_(file.tensors.at(fmt::format("adam.second.{}", i)));
+    }
+    step_ = text.at("step");
+    network_calls_ = text.at("network_calls");
+    loss_average_ = text.at("loss_average");
+    elapsed_before_s_ = text.at("elapsed_s");
+    optimiser_->set_updates(step_);
+    observations_.restore(text.at("stream").get<StreamPosition>());
+    pool_.restore(tensors_under(file, "pool."));
+    if (text.at("threads") != at::get_num_threads()) {
+      say(fmt::format("warning: the checkpoint was written with {} threads, this process has {}; results will differ in the last bits",
+                      text.at("threads").get<int>(), at::get_num_threads()));
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: is damaged: {}.", folder_.checkpoint_path().string(), error.what()));
+  } catch (const std::out_of_range&) {
+    throw DataError(fmt::format("{}: is damaged: a tensor is missing.", folder_.checkpoint_path().string()));
+  }
+  batcher_.emplace(settings_.scsi, channel_, *model_, key_);
+  folder_.cut_metrics(step_);
+}
+
+void Trainer::run() {
+  while (step_ < settings_.scsi.steps) {
+    if (const int signal = observer_.stop_requested ? observer_.stop_requested() : 0; signal != 0) {
+      save_checkpoint();
+      throw InterruptedError(fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_),
+                             signal);
+    }
+    const ScsiSettings& scsi = settings_.scsi;
+    if (scsi.refresh_every > 0 && step_ >= scsi.first_refresh && step_ % scsi.refresh_every == 0) refresh_pool();
+    const double loss = train_step();
+    check<NumericalError>(std::isfinite(loss), "step {}: the loss is not finite. The last checkpoint is intact; lower "
+                          "optimiser.learning_rate or use model.precision = \"float32\", then --resume.", step_);
+    loss_average_ = step_ == 0 ? loss : loss_average_ + (loss - loss_average_) / std::min(kLossHorizonSteps, static_cast<double>(step_ + 1));
+    ++step_;
+    network_calls_ += kCallsPerStep;
+    if (observer_.progress) observer_.progress(step_, scsi.steps, fmt::format("loss {:.4f}{}", loss_average_, note_));
+    if (step_ % settings_.run.evaluate_every == 0 || step_ == scsi.steps) evaluate();
+    if (step_ % settings_.run.checkpoint_every == 0 || step_ == scsi.steps) save_checkpoint();
+  }
+  write_final_figures();
+}
+
+double Trainer::train_step() {
+  TrainingBatch batch;
+  at::Tensor target_GNQ;
+  {
+    const at::NoGradGuard no_grad;
+    batch = batcher_->draw(pool_, step_);
+    target_GNQ = model_->encode(batch.signal_GND);
+  }
+  const DriftModel::Prediction prediction = model_->predict(*student_, batch.level_G, batch.interpolated_GND, batch.context);
+  at::Tensor noise_GNQ = batch.noise_GND;
+  if (noise_GNQ.defined() && model_->settings().space == "basis") noise_GNQ = noise_GNQ.matmul(model_->bridge()->model().basis_DR);
+  const at::Tensor loss = model_->loss(prediction, batch.level_G, target_GNQ, noise_GNQ);
+  const double value = loss.item<double>();
+  if (!std::isfinite(value)) return value;
+  loss.backward();
+  optimiser_->step(step_, settings_.scsi.steps);
+  return value;
+}
+
+void Trainer::refresh_pool() {
+  const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
+  const ObservationBatch batch = observations_.next(rows);
+  const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
+  const at::Tensor signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
+                                               settings_.transport.steps, key_.derive(Purpose::kTransportNoise), ids);
+  pool_.add(batch, signals);
+  const bool two_calls = settings_.transport.solver == "heun" || settings_.transport.solver == "midpoint";
+  const std::int64_t calls = settings_.transport.steps * (two_calls ? 2 : 1) * rows;
+  network_calls_ += calls / (settings_.scsi.batch * settings_.scsi.resamples);
+}
+
+metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
+  const at::NoGradGuard no_grad;
+  const ObservationBatch a = half_of(rows, false), b = half_of(rows, true);
+  const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
+  const at::Tensor ids = row_ids(a.rows);
+  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents), settings_.transport,
+                                                settings_.transport.restore_steps, key.derive(Purpose::kTransportNoise), ids);
+  const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
+  return metrics::consistency_gap(simulated, b.lifted_BD);
+}
+
+double Trainer::monitored_rmse() {
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = row_ids(first_rows(static_cast<std::uint64_t>(monitor_observations_.size(0))));
+  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport,
+                                                settings_.transport.restore_steps, key_.derive(Purpose::kMetric), ids);
+  return (restored - monitor_signals_).square().mean().sqrt().item<double>();
+}
+
+void Trainer::evaluate() {
+  const metrics::GapResult gap = measure_gap(early_stop_);
+  nlohmann::json line = {{"step", step_},
+                         {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
+                         {"network_calls", network_calls_},
+                         {"loss", loss_average_},
+                         {"learning_rate", learning_rate_at(settings_.optimiser, step_, settings_.scsi.steps)},
+                         {"gap_sliced_w2", gap.sliced_w2},
+                         {"gap_excess_relative", gap.relative},
+                         {"gap_energy", gap.energy}};
+  note_ = fmt::format(", gap {:.4f}", gap.relative);
+  if (monitor_signals_.defined()) {
+    const double rmse = monitored_rmse();
+    line["monitor_rmse"] = rmse;
+    note_ += fmt::format(", rmse {:.4f}", rmse);
+  }
+  folder_.append_metrics(line);
+}
+
+void Trainer::write_final_figures() {
+  const metrics::GapResult gap = measure_gap(observations_.test());
+  folder_.append_metrics({{"step", step_},
+                          {"split", "test"},
+                          {"gap_sliced_w2", gap.sliced_w2},
+                          {"gap_excess_relative", gap.relative},
+                          {"gap_energy", gap.energy}});
+  say(fmt::format("finished {} steps; consistency gap on the test observations: {:.4f} of their spread", step_, gap.relative));
+}
+
+void Trainer::save_checkpoint() const {
+  TensorFile file;
+  file.text = nlohmann::json({{"step", step_},
+                              {"network_calls", network_calls_},
+                              {"loss_average", loss_average_},
+                              {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
+                              {"threads", at::get_num_threads()},
+                              {"stream", observations_.position()}})
+                  .dump();
+  store_model(*model_, file);
+  store_weights(*student_, "student.", file);
+  store_weights(*ema_, "ema.", file);
+  for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
+    file.tensors[fmt::format("adam.first.{}", i)] = optimiser_->first_moments()[i];
+    file.tensors[fmt::format("adam.second.{}", i)] = optimiser_->second_moments()[i];
+  }
+  for (const auto& [name, tensor] : pool_.tensors()) file.tensors["pool." + name] = tensor;
+  write_tensor_file(folder_.checkpoint_path(), file);
+}
+
+}  // namespace unchannel

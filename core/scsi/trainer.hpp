@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <unchannel/measurement/channel.hpp>
+#include <unchannel/metrics/consistency_gap.hpp>
+#include <unchannel/nn/optimiser.hpp>
+#include <unchannel/run/run_folder.hpp>
+#include <unchannel/transport/drift_model.hpp>
+
+#include "gaussian_fit.hpp"
+#include "observations.hpp"
+#include "pool.hpp"
+#include "settings.hpp"
+#include "training_batch.hpp"
+
+namespace unchannel {
+
+/// What a training tells whoever watches it. Every member may be empty.
+struct TrainingObserver {
+  std::function<void(const std::string&)> message;
+  std::function<void(std::int64_t step, std::int64_t total, const std::string& note)> progress;
+  /// Number of the signal that asks for a stop, 0 for none; polled every step.
+  std::function<int()> stop_requested;
+};
+
+/// The self-consistent iteration [SCSI, Algorithm 2] with a pool: fit the drift on pairs (x, F(x)) of pooled signals; every
+/// `refresh_every` steps the teacher transports `refresh_rows` observations anew into the pool.
+/// State lives in the run folder's checkpoint; a resumed run is bit-identical to an uninterrupted one on the same kind of CPU
+/// with the same number of threads.
+class Trainer {
+ public:
+  Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer);
+  ~Trainer();
+
+  /// Fits the start, builds the model and the first pool.
+  void start();
+  /// Takes everything from the last checkpoint. Throws DataError (no or damaged checkpoint, other configuration).
+  void resume();
+  /// Trains to settings.scsi.steps. Throws InterruptedError after writing a checkpoint when a stop was requested, NumericalError
+  /// when the loss is not finite (the last checkpoint stays).
+  void run();
+
+  std::int64_t step() const { return step_; }
+
+ private:
+  void build_model(std::optional<GaussianBridge> bridge);
+  void fill_pool(const GaussianFit* fit);
+  at::Tensor start_signals(const ObservationBatch& batch, const GaussianFit* fit) const;
+  double train_step();
+  void refresh_pool();
+  Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
+  void evaluate();
+  void write_final_figures();
+  metrics::GapResult measure_gap(const ObservationBatch& rows);
+  double monitored_rmse();
+  void save_checkpoint() const;
+  void say(const std::string& text) const;
+
+  TrainSettings settings_;
+  const Channel& channel_;
+  RunFolder& folder_;
+  TrainingObserver observer_;
+  RandomKey key_;
+  Observations observations_;
+  ObservationBatch early_stop_;
+  std::optional<DriftModel> model_;
+  std::optional<TrainingBatcher> batcher_;
+  std::unique_ptr<Network> student_, ema_;
+  std::unique_ptr<Optimiser> optimiser_;
+  Pool pool_;
+  at::Tensor monitor_observations_, monitor_signals_;
+  Latents monitor_latents_;
+  std::int64_t step_ = 0;
+  std::int64_t network_calls_ = 0;
+  double loss_average_ = 0.0;
+  double elapsed_before_s_ = 0.0;
+  double started_s_ = 0.0;
+  std::string note_;
+};
+
+}  // namespace unchannel

@@ -1,0 +1,130 @@
+#include "training_batch.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace unchannel {
+namespace {
+
+/// Rows per group of equal time below which the matrix products become thin.
+constexpr std::int64_t kRowsPerGroup = 8;
+
+at::Tensor draw_indices(RandomKey key, std::uint64_t step, std::uint32_t stream, std::int64_t count, std::int64_t bound) {
+  at::Tensor index = at::empty({count}, at::kLong);
+  std::int64_t* out = index.data_ptr<std::int64_t>();
+  const RandomKey row_key = key.derive(stream);
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = static_cast<std::int64_t>(row_key.bits(step, static_cast<std::uint32_t>(i)) % static_cast<std::uint64_t>(bound));
+  }
+  return index;
+}
+
+/// Largest number of groups ≤ the levels that divides the rows and leaves at least kRowsPerGroup rows each.
+std::int64_t group_count(std::int64_t rows, std::int64_t levels) {
+  for (std::int64_t groups = std::min(levels, std::max<std::int64_t>(1, rows / kRowsPerGroup)); groups > 1; --groups) {
+    if (rows % groups == 0) return groups;
+  }
+  return 1;
+}
+
+/// One level from each of G strata of 1 … L.
+at::Tensor draw_levels(RandomKey key, std::uint64_t step, std::int64_t groups, std::int64_t levels) {
+  std::vector<float> u(static_cast<std::size_t>(groups));
+  key.uniform(step, 0, static_cast<std::uint32_t>(groups), u.data());
+  at::Tensor level_G = at::empty({groups}, at::kLong);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const std::int64_t begin = g * levels / groups, end = (g + 1) * levels / groups;
+    const auto inside = static_cast<std::int64_t>(u[static_cast<std::size_t>(g)] * static_cast<float>(end - begin));
+    level_G.data_ptr<std::int64_t>()[g] = 1 + begin + std::min(inside, end - begin - 1);
+  }
+  return level_G;
+}
+
+at::Tensor where_rows(const at::Tensor& choose_B, const at::Tensor& a, const at::Tensor& b) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(a.dim()), 1);
+  shape[0] = -1;
+  return at::where(choose_B.view(shape), a, b);
+}
+
+}  // namespace
+
+Latents visible_latents(const Channel& channel, const Latents& all) {
+  Latents visible;
+  for (const LatentSpec& spec : channel.latents()) {
+    const auto found = all.find(spec.name);
+    if (spec.visible && found != all.end()) visible.insert(*found);
+  }
+  return visible;
+}
+
+at::Tensor simulate_with_sources(const Channel& channel, const at::Tensor& x_BD, const Latents& own, const Latents& bootstrapped,
+                                 RandomKey key, const at::Tensor& ids_B, Latents* used) {
+  Latents given;
+  for (const LatentSpec& spec : channel.latents()) {
+    if (spec.source == LatentSource::kOwn) given.emplace(spec.name, own.at(spec.name));
+    if (spec.source == LatentSource::kData) given.emplace(spec.name, bootstrapped.at(spec.name));
+  }
+  Latents all;
+  const at::Tensor raw_BM = measure(channel, x_BD, given, key, ids_B, &all);
+  at::Tensor lifted_BD = channel.lift(raw_BM, all);
+  if (used) *used = std::move(all);
+  return lifted_BD;
+}
+
+TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_t step) const {
+  const auto id = static_cast<std::uint64_t>(step);
+  const std::int64_t count = settings_.batch;
+  const RandomKey pool_key = key_.derive(Purpose::kPool);
+  const at::Tensor index_S = draw_indices(pool_key, id, 1, count, pool.size());
+  Pairs pairs;
+  pairs.x_SD = pool.signals(index_S);
+  const Latents own = pool.latents(index_S);
+  const Latents bootstrapped = own.empty() ? Latents{} : pool.latents(draw_indices(pool_key, id, 2, count, pool.size()));
+  const at::Tensor ids_S = at::arange(step * count, (step + 1) * count, at::kLong);
+  Latents used;
+  pairs.y_SD = simulate_with_sources(channel_, pairs.x_SD, own, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S, &used);
+  pairs.visible = visible_latents(channel_, used);
+  if (settings_.mixture < 1.0) {
+    at::Tensor u_S = at::empty({count}, at::kFloat);
+    key_.derive(Purpose::kMixture).uniform(id, 0, static_cast<std::uint32_t>(count), u_S.data_ptr<float>());
+    const at::Tensor real_S = u_S.ge(settings_.mixture);
+    pairs.y_SD = where_rows(real_S, pool.observations(index_S), pairs.y_SD);
+    for (auto& [name, values] : pairs.visible) values = where_rows(real_S, own.at(name), values);
+  }
+  return pairs;
+}
+
+TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
+  const auto id = static_cast<std::uint64_t>(step);
+  const Pairs pairs = draw_pairs(pool, step);
+  const std::int64_t rows = settings_.batch * settings_.resamples;
+  const Interpolant& interpolant = model_.interpolant();
+  const std::int64_t groups = group_count(rows, interpolant.levels());
+
+  TrainingBatch batch;
+  batch.level_G = draw_levels(key_.derive(Purpose::kInterpolantTime), id, groups, interpolant.levels());
+  // Network row r uses pair r mod S, and row r goes to group (r + step) mod G: every pair meets its resamples at different times.
+  const at::Tensor row_B = at::arange(rows, at::kLong).view({rows / groups, groups}).roll(step % groups, 1).t().reshape({-1});
+  const at::Tensor pair_B = row_B.remainder(settings_.batch);
+  const auto grouped = [&](const at::Tensor& values_SD) { return values_SD.index_select(0, pair_B).unflatten(0, {groups, rows / groups}); };
+  batch.signal_GND = grouped(pairs.x_SD);
+  const at::Tensor y_GND = grouped(pairs.y_SD);
+  if (interpolant.stochastic()) {
+    const at::Tensor ids_B = row_B + step * rows;
+    batch.noise_GND = normal_rows(key_.derive(Purpose::kInterpolantNoise), ids_B, y_GND.size(2)).view_as(y_GND);
+  }
+  const at::Tensor t_G = batch.level_G.to(at::kFloat) / static_cast<double>(interpolant.levels());
+  batch.interpolated_GND = interpolant.mix(t_G, batch.signal_GND, y_GND, batch.noise_GND);
+
+  const at::Tensor planes_SPD = model_.encoder().planes_BPD(pairs.visible);
+  const at::Tensor conditions_SC = model_.encoder().conditions_BC(pairs.visible);
+  if (planes_SPD.defined()) batch.context.planes_BPD = planes_SPD.index_select(0, pair_B);
+  if (conditions_SC.defined()) batch.context.conditions_BC = conditions_SC.index_select(0, pair_B);
+  batch.context.training = true;
+  batch.context.dropout_key = key_.derive(Purpose::kDropout).derive(id);
+  batch.context.ids_B = row_B;
+  return batch;
+}
+
+}  // namespace unchannel

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include <unchannel/measurement/channel.hpp>
+#include <unchannel/transport/drift_model.hpp>
+
+#include "pool.hpp"
+#include "settings.hpp"
+
+// Shape legend: G groups of equal time · N samples of a group · B = G·N network rows · S simulated signals · D data dimension
+namespace unchannel {
+
+/// What one inner step fits: interpolants at stratified times and the signals they belong to.
+struct TrainingBatch {
+  at::Tensor level_G;            ///< int64
+  at::Tensor signal_GND;
+  at::Tensor interpolated_GND;
+  at::Tensor noise_GND;          ///< z; undefined for γ = 0
+  DriftModel::Context context;
+};
+
+/// Draws step `step`'s batch, a pure function of (key, step) and the pool: S = batch signals from the pool, one simulation of
+/// each with fresh latents (with probability 1−p the real observation instead), each pair used at `resamples` times.
+class TrainingBatcher {
+ public:
+  TrainingBatcher(const ScsiSettings& settings, const Channel& channel, const DriftModel& model, RandomKey key)
+      : settings_(settings), channel_(channel), model_(model), key_(key) {}
+
+  TrainingBatch draw(const Pool& pool, std::int64_t step) const;
+
+ private:
+  struct Pairs {
+    at::Tensor x_SD;
+    at::Tensor y_SD;
+    Latents visible;
+  };
+  Pairs draw_pairs(const Pool& pool, std::int64_t step) const;
+
+  ScsiSettings settings_;
+  const Channel& channel_;
+  const DriftModel& model_;
+  RandomKey key_;
+};
+
+/// The latents of `all` that the model sees.
+Latents visible_latents(const Channel& channel, const Latents& all);
+
+/// F(x) with every latent from its declared source. `own_BL`: rows that belong to x; `pool_BL`: rows to bootstrap from.
+at::Tensor simulate_with_sources(const Channel& channel, const at::Tensor& x_BD, const Latents& own, const Latents& bootstrapped,
+                                 RandomKey key, const at::Tensor& ids_B, Latents* used);
+
+}  // namespace unchannel

@@ -1,0 +1,150 @@
+#include "drift_model.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/nn/autocast.hpp>
+
+namespace unchannel {
+
+DriftModel::DriftModel(const ModelSettings& settings, const Interpolant& interpolant, std::optional<GaussianBridge> bridge,
+                       Normalisation normalisation, ConditionEncoder encoder)
+    : settings_(settings),
+      interpolant_(interpolant),
+      bridge_(std::move(bridge)),
+      normalisation_(std::move(normalisation)),
+      encoder_(std::move(encoder)) {
+  check<ConfigError>(!in_basis() || bridge_.has_value(),
+                     "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
+  check<ConfigError>(!in_basis() || settings.family == "mlp",
+                     "model.family = \"{}\" needs neighbouring elements; set model.space = \"elements\".", settings.family);
+  check<ConfigError>(!in_basis() || encoder_.planes() == 0,
+                     "model.space = \"basis\" cannot use visible latents of the signal's shape; set model.space = \"elements\".");
+}
+
+std::unique_ptr<Network> DriftModel::make_network(RandomKey key) const {
+  NetworkShape shape;
+  shape.dimension = in_basis() ? bridge_->model().rank() : normalisation_.mean_D.size(0);
+  shape.planes = encoder_.planes();
+  shape.conditions = encoder_.conditions() + (bridge_ ? 1 : 0);
+  shape.outputs = interpolant_.stochastic() ? 2 : 1;
+  return unchannel::make_network(settings_, shape, key);
+}
+
+DriftModel::Prediction DriftModel::predict(Network& network, const at::Tensor& level_G, const at::Tensor& interpolated_GND,
+                                           const Context& context) const {
+  const std::int64_t groups = interpolated_GND.size(0), samples = interpolated_GND.size(1);
+  const at::Tensor t_G = level_G.to(at::kFloat) / static_cast<double>(interpolant_.levels());
+  NetworkInput input;
+  input.t_B = t_G.unsqueeze(1).expand({groups, samples}).reshape({-1});
+  input.planes_BPD = context.planes_BPD;
+  input.conditions_BC = context.conditions_BC;
+  input.training = context.training;
+  input.dropout_key = context.dropout_key;
+  input.ids_B = context.ids_B;
+  GaussianBridge::Features features;
+  if (bridge_) {
+    features = bridge_->evaluate(level_G, interpolated_GND);
+    const at::Tensor level_B1 = features.log_level_GN.reshape({-1, 1});
+    input.conditions_BC = input.conditions_BC.defined() ? at::cat({input.conditions_BC, level_B1}, 1) : level_B1;
+  }
+  input.x_BD = in_basis() ? features.whitened_GNR.flatten(0, 1)
+                          : (interpolated_GND - normalisation_.mean_D).div_(normalisation_.scale).flatten(0, 1);
+  at::Tensor out_BKQ;
+  {
+    const AutocastGuard autocast(settings_.precision == "bfloat16");
+    out_BKQ = network.forward(input);
+  }
+  const at::Tensor out_GNQ = out_BKQ.select(1, 0).unflatten(0, {groups, samples});
+  Prediction prediction;
+  if (in_basis()) {
+    const at::Tensor scale_G1R = bridge_->residual_scale_LR().index_select(0, level_G - 1).unsqueeze(1);
+    prediction.signal_GNQ = features.signal_GNR + scale_G1R * out_GNQ;
+  } else if (bridge_) {
+    const at::Tensor trace_G11 = bridge_->residual_trace_L().index_select(0, level_G - 1).view({-1, 1, 1});
+    const at::Tensor scale_G11 = (trace_G11 / static_cast<double>(normalisation_.mean_D.size(0))).sqrt();
+    prediction.signal_GNQ = bridge_->decode(features.signal_GNR) + scale_G11 * out_GNQ;
+  } else {
+    prediction.signal_GNQ = interpolated_GND - t_G.view({-1, 1, 1}) * normalisation_.scale * out_GNQ;
+  }
+  if (interpolant_.stochastic()) {
+    at::Tensor noise_GNQ = out_BKQ.select(1, 1).unflatten(0, {groups, samples});
+    if (bridge_) noise_GNQ = noise_GNQ + (in_basis() ? features.noise_GNR : features.noise_GNR.matmul(bridge_->model().basis_DR.t()));
+    prediction.noise_GNQ = noise_GNQ;
+  }
+  return prediction;
+}
+
+at::Tensor DriftModel::encode(const at::Tensor& signal) const { return in_basis() ? bridge_->encode(signal) : signal; }
+
+at::Tensor DriftModel::decode(const at::Tensor& coordinates) const { return in_basis() ? bridge_->decode(coordinates) : coordinates; }
+
+at::Tensor DriftModel::loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ,
+                            const at::Tensor& noise_GNQ) const {
+  at::Tensor weight_G;
+  if (bridge_) {
+    weight_G = bridge_->residual_trace_L().index_select(0, level_G - 1).reciprocal();
+  } else {
+    const at::Tensor t_G = level_G.to(at::kFloat) / static_cast<double>(interpolant_.levels());
+    const auto dimension = static_cast<double>(normalisation_.mean_D.size(0));
+    weight_G = (t_G * normalisation_.scale).square().mul(dimension).reciprocal();
+  }
+  at::Tensor loss = ((prediction.signal_GNQ - signal_GNQ).square().sum(2).mean(1) * weight_G).mean();
+  if (prediction.noise_GNQ.defined()) loss = loss + (prediction.noise_GNQ - noise_GNQ).square().mean();
+  return loss;
+}
+
+at::Tensor DriftModel::decode_noise(std::int64_t level, const at::Tensor& interpolated_ND, const at::Tensor& noise_NQ) const {
+  if (!in_basis()) return noise_NQ;
+  const GaussianModel& model = bridge_->model();
+  const at::Tensor centred_ND = interpolated_ND - model.mean_D;
+  const at::Tensor outside_ND = centred_ND - centred_ND.matmul(model.basis_DR).matmul(model.basis_DR.t());
+  const auto dimensions = static_cast<double>(std::max<std::int64_t>(1, model.dimension() - model.rank()));
+  const double gamma = interpolant_.at(interpolant_.time_of(level)).gamma;
+  const at::Tensor white_N1 = (outside_ND.square().sum(1, true) / dimensions).clamp_min(1e-12);
+  return noise_NQ.matmul(model.basis_DR.t()) + gamma * outside_ND / white_N1;
+}
+
+at::Tensor DriftModel::transport_batch(Network& network, const at::Tensor& y_ND, const Context& context, const std::string& solver,
+                                       std::int64_t steps, RandomKey key, const at::Tensor& ids_N) const {
+  const auto terms = [&](double t, const at::Tensor& x_ND) {
+    const auto level = static_cast<std::int64_t>(std::llround(t * static_cast<double>(interpolant_.levels())));
+    const Prediction prediction = predict(network, at::full({1}, level, at::kLong), x_ND.unsqueeze(0), context);
+    SdeTerms result;
+    at::Tensor noise_ND;
+    if (prediction.noise_GNQ.defined()) {
+      noise_ND = decode_noise(level, x_ND, prediction.noise_GNQ[0]);
+      const double gamma = interpolant_.at(t).gamma;
+      if (gamma > 0.0) result.noise_over_gamma_ND = noise_ND / gamma;
+    }
+    result.drift_ND = interpolant_.drift(t, x_ND, decode(prediction.signal_GNQ[0]), noise_ND);
+    return result;
+  };
+  if (interpolant_.epsilon() > 0.0) return integrate_sde(terms, y_ND, interpolant_.epsilon(), steps, key, ids_N);
+  return integrate_ode([&](double t, const at::Tensor& x_ND) { return terms(t, x_ND).drift_ND; }, y_ND, solver, steps);
+}
+
+at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
+                                 const TransportSettings& settings, std::int64_t steps, RandomKey key, const at::Tensor& ids_N) const {
+  const at::NoGradGuard no_grad;
+  const std::int64_t half_steps = settings.solver == "midpoint" && interpolant_.epsilon() == 0.0 ? 2 * steps : steps;
+  check<ConfigError>(interpolant_.levels() % half_steps == 0,
+                     "transport: {} steps of solver '{}' need times that are multiples of 1/{}, which interpolant.time_levels = {} does "
+                     "not have. Choose a divisor.",
+                     steps, settings.solver, half_steps, interpolant_.levels());
+  const at::Tensor planes_BPD = encoder_.planes_BPD(visible), conditions_BC = encoder_.conditions_BC(visible);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t begin = 0; begin < y_ND.size(0); begin += settings.batch) {
+    const std::int64_t end = std::min(y_ND.size(0), begin + settings.batch);
+    Context context;
+    if (planes_BPD.defined()) context.planes_BPD = planes_BPD.slice(0, begin, end);
+    if (conditions_BC.defined()) context.conditions_BC = conditions_BC.slice(0, begin, end);
+    parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, settings.solver, steps, key, ids_N.slice(0, begin, end)));
+  }
+  return parts.empty() ? at::empty_like(y_ND) : at::cat(parts, 0);
+}
+
+}  // namespace unchannel
