@@ -53,18 +53,6 @@ std::vector<T> read_values(const hdf5::RowDataset& from, const Rows& rows) {
 
 std::string_view to_string(DatasetKind kind) noexcept { return kind == DatasetKind::signals ? "signals" : "observations"; }
 
-void check_wavelength(const WavelengthAxis& axis, std::size_t size, const std::string& place) {
-  check<DataError>(axis.angstrom.size() == size, "{}: /{} has {} values, but a row has {}.", place, kWavelength, axis.angstrom.size(), size);
-  for (std::size_t k = 0; k < size; ++k) {
-    check<DataError>(std::isfinite(axis.angstrom[k]) && axis.angstrom[k] > (k == 0 ? 0.0 : axis.angstrom[k - 1]),
-                     "{}: /{}[{}] = {}; wavelengths must be finite, positive and increasing.", place, kWavelength, k, axis.angstrom[k]);
-  }
-  check<DataError>(axis.medium == "vacuum" || axis.medium == "air", "{}: /{} has medium \"{}\"; it must be \"vacuum\" or \"air\".", place,
-                   kWavelength, axis.medium);
-  check<DataError>(axis.frame == "rest" || axis.frame == "observed", "{}: /{} has frame \"{}\"; it must be \"rest\" or \"observed\".",
-                   place, kWavelength, axis.frame);
-}
-
 struct DatasetReader::State {
   std::filesystem::path path;
   std::string place;
@@ -126,7 +114,8 @@ void DatasetReader::State::open_main(std::optional<DatasetKind> expected) {
   } else {
     check<DataError>(has_signals || has_observations, "{}: has neither /signals nor /observations; found: {}.", place,
                      fmt::join(hdf5::list_links(file.get(), place), ", "));
-    check<DataError>(!(has_signals && has_observations), "{}: has both /signals and /observations; which one is meant must be said.", place);
+    check<DataError>(!(has_signals && has_observations), "{}: has both /signals and /observations; which one is meant must be said.",
+                     place);
     kind = has_signals ? DatasetKind::signals : DatasetKind::observations;
   }
   main.emplace(file.get(), std::string(to_string(kind)), place);
@@ -153,7 +142,8 @@ void DatasetReader::State::open_latents() {
   const hdf5::Handle group = hdf5::own(H5Gopen2(file.get(), "latents", H5P_DEFAULT), H5Gclose, place, "opening /latents");
   for (const std::string& name : hdf5::list_links(group.get(), place)) {
     hdf5::RowDataset data(file.get(), "latents/" + name, place);
-    check<DataError>(data.rows() == main->rows(), "{} has {} rows, but /{} has {}.", data.place(), data.rows(), to_string(kind), main->rows());
+    check<DataError>(data.rows() == main->rows(), "{} has {} rows, but /{} has {}.", data.place(), data.rows(), to_string(kind),
+                     main->rows());
     check<DataError>(data.type() == ElementType::float32 || data.type() == ElementType::int32 || data.type() == ElementType::int64,
                      "{} holds {}; a latent must be float32, int32 or int64.", data.place(), to_string(data.type()));
     latents.push_back({name, data.type(), data.row_shape(), data.row_size()});
@@ -269,11 +259,21 @@ std::optional<std::vector<double>> DatasetReader::numeric_column(const std::stri
     for (std::size_t k = 0; k < raw.size(); ++k) values[k] = static_cast<double>(raw[k]);
   };
   switch (data.type()) {
-    case ElementType::float32: widen(float{}); break;
-    case ElementType::float64: widen(double{}); break;
-    case ElementType::int32: widen(std::int32_t{}); break;
-    case ElementType::int64: widen(std::int64_t{}); break;
-    case ElementType::uint8: widen(std::uint8_t{}); break;
+    case ElementType::float32:
+      widen(float{});
+      break;
+    case ElementType::float64:
+      widen(double{});
+      break;
+    case ElementType::int32:
+      widen(std::int32_t{});
+      break;
+    case ElementType::int64:
+      widen(std::int64_t{});
+      break;
+    case ElementType::uint8:
+      widen(std::uint8_t{});
+      break;
   }
   for (std::size_t k = 0; k < values.size(); ++k) {
     check<DataError>(std::isfinite(values[k]), "{}: row {} is {}; values must be finite.", data.place(), k, values[k]);

@@ -41,8 +41,8 @@ class GrowingDataset {
     H5Pset_attr_phase_change(creation.get(), 8, 6);
     const hdf5::Handle links = hdf5::own(H5Pcreate(H5P_LINK_CREATE), H5Pclose, place_, kSpace);
     H5Pset_create_intermediate_group(links.get(), 1);
-    dataset_ = hdf5::own(H5Dcreate2(file, name.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT), H5Dclose, place_,
-                         kSpace);
+    dataset_ =
+        hdf5::own(H5Dcreate2(file, name.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT), H5Dclose, place_, kSpace);
   }
 
   void append(const void* values, std::uint64_t count) {
@@ -80,8 +80,9 @@ template <class T>
 void check_values(std::span<const T> values, std::uint64_t row_size, std::uint64_t first, const std::string& place, bool non_negative) {
   if constexpr (std::is_floating_point_v<T>) {
     for (std::size_t k = 0; k < values.size(); ++k) {
-      check<DataError>(std::isfinite(values[k]) && (!non_negative || values[k] >= 0), "{}: row {}, column {} would be {}; values must be {}.",
-                       place, first + k / row_size, k % row_size, values[k], non_negative ? "finite and not negative" : "finite");
+      check<DataError>(std::isfinite(values[k]) && (!non_negative || values[k] >= 0),
+                       "{}: row {}, column {} would be {}; values must be {}.", place, first + k / row_size, k % row_size, values[k],
+                       non_negative ? "finite and not negative" : "finite");
     }
   }
 }
@@ -151,8 +152,8 @@ DatasetWriter::DatasetWriter(std::filesystem::path path, DatasetKind kind, std::
   H5Tset_size(s.text_type.get(), H5T_VARIABLE);
   H5Tset_cset(s.text_type.get(), H5T_CSET_UTF8);
   const hdf5::Handle scalar = hdf5::own(H5Screate(H5S_SCALAR), H5Sclose, s.place, kSpace);
-  const hdf5::Handle format = hdf5::own(
-      H5Acreate2(s.file.get(), "unchannel_format", H5T_STD_I64LE, scalar.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, s.place, kSpace);
+  const hdf5::Handle format = hdf5::own(H5Acreate2(s.file.get(), "unchannel_format", H5T_STD_I64LE, scalar.get(), H5P_DEFAULT, H5P_DEFAULT),
+                                        H5Aclose, s.place, kSpace);
   const std::int64_t version = 1;
   hdf5::require(H5Awrite(format.get(), H5T_NATIVE_INT64, &version), s.place, kSpace);
   s.dataset(s.main_name, hdf5::memory_type(ElementType::float32), sizeof(float), s.row_shape);

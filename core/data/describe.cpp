@@ -110,8 +110,8 @@ std::string describe_data_file(const std::filesystem::path& path) {
   };
   text += fmt::format("origin                {}\nnormalisation         {}\n", attribute("origin"), attribute("normalisation"));
   if (const auto& axis = reader.wavelength()) {
-    text += fmt::format("wavelength            {:.6g} … {:.6g} angstrom, {}, {} frame\n", axis->angstrom.front(), axis->angstrom.back(), axis->medium,
-                        axis->frame);
+    text += fmt::format("wavelength            {:.6g} … {:.6g} angstrom, {}, {} frame\n", axis->angstrom.front(), axis->angstrom.back(),
+                        axis->medium, axis->frame);
   }
   text += describe_values(reader);
   text += describe_columns(reader);

@@ -13,11 +13,16 @@ namespace unchannel {
 
 std::string_view to_string(ElementType type) noexcept {
   switch (type) {
-    case ElementType::float32: return "float32";
-    case ElementType::float64: return "float64";
-    case ElementType::int32: return "int32";
-    case ElementType::int64: return "int64";
-    case ElementType::uint8: return "uint8";
+    case ElementType::float32:
+      return "float32";
+    case ElementType::float64:
+      return "float64";
+    case ElementType::int32:
+      return "int32";
+    case ElementType::int64:
+      return "int64";
+    case ElementType::uint8:
+      return "uint8";
   }
   return "unknown";
 }
@@ -25,10 +30,13 @@ std::string_view to_string(ElementType type) noexcept {
 std::size_t size_of(ElementType type) noexcept {
   switch (type) {
     case ElementType::float32:
-    case ElementType::int32: return 4;
+    case ElementType::int32:
+      return 4;
     case ElementType::float64:
-    case ElementType::int64: return 8;
-    case ElementType::uint8: return 1;
+    case ElementType::int64:
+      return 8;
+    case ElementType::uint8:
+      return 1;
   }
   return 0;
 }
@@ -59,11 +67,16 @@ Handle open_dataset(hid_t file, const std::string& name, const std::string& plac
 
 hid_t memory_type(ElementType type) {
   switch (type) {
-    case ElementType::float32: return H5T_NATIVE_FLOAT;
-    case ElementType::float64: return H5T_NATIVE_DOUBLE;
-    case ElementType::int32: return H5T_NATIVE_INT32;
-    case ElementType::int64: return H5T_NATIVE_INT64;
-    case ElementType::uint8: return H5T_NATIVE_UINT8;
+    case ElementType::float32:
+      return H5T_NATIVE_FLOAT;
+    case ElementType::float64:
+      return H5T_NATIVE_DOUBLE;
+    case ElementType::int32:
+      return H5T_NATIVE_INT32;
+    case ElementType::int64:
+      return H5T_NATIVE_INT64;
+    case ElementType::uint8:
+      return H5T_NATIVE_UINT8;
   }
   return H5I_INVALID_HID;
 }
@@ -101,11 +114,16 @@ RowDataset::RowDataset(hid_t file, const std::string& name, const std::string& p
 void RowDataset::check_type(hid_t type) {
   const H5T_class_t kind = H5Tget_class(type);
   const std::size_t bytes = H5Tget_size(type);
-  if (kind == H5T_FLOAT && bytes == 4) type_ = ElementType::float32;
-  else if (kind == H5T_FLOAT && bytes == 8) type_ = ElementType::float64;
-  else if (kind == H5T_INTEGER && bytes == 4 && H5Tget_sign(type) == H5T_SGN_2) type_ = ElementType::int32;
-  else if (kind == H5T_INTEGER && bytes == 8 && H5Tget_sign(type) == H5T_SGN_2) type_ = ElementType::int64;
-  else if ((kind == H5T_INTEGER || kind == H5T_ENUM) && bytes == 1) type_ = ElementType::uint8;  // an enum is NumPy's bool
+  if (kind == H5T_FLOAT && bytes == 4)
+    type_ = ElementType::float32;
+  else if (kind == H5T_FLOAT && bytes == 8)
+    type_ = ElementType::float64;
+  else if (kind == H5T_INTEGER && bytes == 4 && H5Tget_sign(type) == H5T_SGN_2)
+    type_ = ElementType::int32;
+  else if (kind == H5T_INTEGER && bytes == 8 && H5Tget_sign(type) == H5T_SGN_2)
+    type_ = ElementType::int64;
+  else if ((kind == H5T_INTEGER || kind == H5T_ENUM) && bytes == 1)
+    type_ = ElementType::uint8;  // an enum is NumPy's bool
   else
     throw DataError(fmt::format("{} has an element type that is not supported ({} bytes); use float32, float64, int32, int64 or uint8.",
                                 place_, bytes));
@@ -149,8 +167,7 @@ void RowDataset::read(std::uint64_t first, std::uint64_t count, ElementType type
   offset[0] = first;
   const Handle space = own(H5Dget_space(dataset_.get()), H5Sclose, place_, "reading the shape");
   require(H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, offset.data(), nullptr, extent.data(), nullptr), place_, "selecting rows");
-  const Handle memory =
-      own(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose, place_, "selecting rows");
+  const Handle memory = own(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose, place_, "selecting rows");
   const herr_t status = H5Dread(dataset_.get(), memory_type(type), memory.get(), space.get(), H5P_DEFAULT, out);
   check<DataError>(status >= 0, "{}: rows {}…{} cannot be read: {}. The file is truncated or damaged; copy or write it again.", place_,
                    first, first + count - 1, status >= 0 ? "" : error_text());

@@ -14,11 +14,11 @@ namespace unchannel {
 
 /// Settings of a ShuffledStream. All but `max_buffer_bytes` choose what comes; the order depends on every one of them.
 struct StreamOptions {
-  std::uint64_t key = 0;                                    ///< run key; the order is a pure function of (key, epoch)
-  std::uint64_t max_buffer_bytes = std::uint64_t{64} << 20; ///< bound on the memory the stream holds between calls
-  std::vector<std::string> latents;                         ///< /latents/<name> to deliver beside the rows
-  bool ivar = false;                                        ///< deliver /ivar
-  bool mask = false;                                        ///< deliver /mask
+  std::uint64_t key = 0;                                     ///< run key; the order is a pure function of (key, epoch)
+  std::uint64_t max_buffer_bytes = std::uint64_t{64} << 20;  ///< bound on the memory the stream holds between calls
+  std::vector<std::string> latents;                          ///< /latents/<name> to deliver beside the rows
+  bool ivar = false;                                         ///< deliver /ivar
+  bool mask = false;                                         ///< deliver /mask
   /// Rows to stream, increasing (a training split); empty: all rows.
   std::vector<std::uint64_t> subset;
 };

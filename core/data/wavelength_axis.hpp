@@ -7,9 +7,9 @@ namespace unchannel {
 
 /// Wavelength of every element of a row, as stored in /coordinates/wavelength.
 struct WavelengthAxis {
-  std::vector<double> angstrom;     ///< [D], increasing
-  std::string medium = "vacuum";    ///< "vacuum" or "air"
-  std::string frame = "observed";   ///< "rest" (of the object) or "observed"
+  std::vector<double> angstrom;    ///< [D], increasing
+  std::string medium = "vacuum";   ///< "vacuum" or "air"
+  std::string frame = "observed";  ///< "rest" (of the object) or "observed"
 
   bool operator==(const WavelengthAxis&) const = default;
 };

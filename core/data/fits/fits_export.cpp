@@ -184,8 +184,9 @@ void export_fits(const DatasetReader& source, const std::filesystem::path& outpu
 
 std::uint64_t export_fits_rows(const DatasetReader& source, const std::filesystem::path& folder) {
   const fits::Lock lock;
-  check<DataError>(source.row_shape().size() == 1, "{}: its rows have {} axes; one FITS file a row needs rows of rank 1. Export to one file.",
-                   source.path().string(), source.row_shape().size());
+  check<DataError>(source.row_shape().size() == 1,
+                   "{}: its rows have {} axes; one FITS file a row needs rows of rank 1. Export to one file.", source.path().string(),
+                   source.row_shape().size());
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   check<DataError>(!error, "{}: cannot be made: {}.", folder.string(), error.message());

@@ -34,7 +34,8 @@ File File::open(const std::filesystem::path& path) {
   check<DataError>(std::filesystem::is_regular_file(path, error), "{}: no such file. Check the path.", place);
   std::array<char, 9> card{};
   std::ifstream(path, std::ios::binary).read(card.data(), card.size());
-  check<DataError>(std::string_view(card.data(), card.size()) == "SIMPLE  =", "{}: is not a FITS file (its first card is not SIMPLE).", place);
+  check<DataError>(std::string_view(card.data(), card.size()) == "SIMPLE  =", "{}: is not a FITS file (its first card is not SIMPLE).",
+                   place);
   const Lock lock;
   fitsfile* file = nullptr;
   int status = 0;
@@ -84,8 +85,9 @@ std::int64_t File::open_table(int number, std::int64_t max_rows) {
   ::fits_read_key(file_, TLONGLONG, "NAXIS1", &width, nullptr, &status);
   ::fits_get_hduaddrll(file_, &first, &data, &end, &status);
   require(status, place_, fmt::format("reading the header of HDU {}", number - 1));
-  check<DataError>(rows >= 1 && rows <= max_rows && width >= 1, "{}: the table in HDU {} has {} rows of {} bytes; 1 to {} rows are expected.",
-                   place_, number - 1, rows, width, max_rows);
+  check<DataError>(rows >= 1 && rows <= max_rows && width >= 1,
+                   "{}: the table in HDU {} has {} rows of {} bytes; 1 to {} rows are expected.", place_, number - 1, rows, width,
+                   max_rows);
   std::error_code error;
   const auto size = static_cast<LONGLONG>(std::filesystem::file_size(place_, error));
   check<DataError>(!error && width <= size && rows <= size / width && rows * width <= size - data,

@@ -32,8 +32,10 @@ ObjectColumns read_object_columns(const DatasetReader& source) {
   columns.integers.emplace_back("row", std::move(rows));
   for (const std::string& name : source.numeric_columns()) {
     if (name == "row") continue;
-    if (name == "object_id") columns.integers.emplace_back(name, *source.object_ids());
-    else columns.numbers.emplace_back(name, *source.numeric_column(name));
+    if (name == "object_id")
+      columns.integers.emplace_back(name, *source.object_ids());
+    else
+      columns.numbers.emplace_back(name, *source.numeric_column(name));
   }
   for (const std::string& name : source.text_columns()) columns.texts.emplace_back(name, *source.text_column(name));
   return columns;

@@ -15,8 +15,8 @@ constexpr double kLymanAlphaAngstrom = 1215.67;
 ///   τ = A(z_abs) exp(s g),  s = 1.2,  g a stationary unit-variance Gaussian process along the line of sight with
 ///   correlation exp(−|Δv| / 150 km/s),  Δv = c Δln λ,  1 + z_abs = λ_obs / 1215.67 Å,
 ///
-/// so ln τ is Gaussian with standard deviation ("width") 1.2. The amplitude A is chosen such that the *mean transmission* is that of the mean
-/// effective optical depth, ⟨exp(−τ)⟩ = exp(−τ_eff), τ_eff = 0.0023 (1 + z_abs)^3.65: A solves
+/// so ln τ is Gaussian with standard deviation ("width") 1.2. The amplitude A is chosen such that the *mean transmission* is that of the
+/// mean effective optical depth, ⟨exp(−τ)⟩ = exp(−τ_eff), τ_eff = 0.0023 (1 + z_abs)^3.65: A solves
 ///   ∫ φ(g) exp(−A e^{s g}) dg = exp(−τ_eff),  φ the standard normal density,
 /// (not ⟨τ⟩ = τ_eff, which would make the forest too transparent). Relative error of A ≤ 1e-4 for 1e-5 ≤ τ_eff ≤ 8.
 /// A pixel has the transmission of its centre.

@@ -78,7 +78,8 @@ QuasarDraw draw_quasar_prior(const QuasarPrior& prior, const QuasarDrawOptions& 
 std::string quasar_draw_origin(const QuasarDrawOptions& options) {
   std::string origin = "semi-synthetic: eBOSS DR16Q prior (mean and low-rank factors fitted to real DR16Q quasars; gp-dla-finder 0.1.0)";
   if (options.forest) origin += ", log-normal Lyman-alpha forest";
-  if (options.broad_absorption > 0) origin += fmt::format(", broad-absorption troughs in {:g} % of objects", 100 * options.broad_absorption);
+  if (options.broad_absorption > 0)
+    origin += fmt::format(", broad-absorption troughs in {:g} % of objects", 100 * options.broad_absorption);
   return origin;
 }
 
@@ -99,7 +100,8 @@ void write_quasar_draw(const QuasarPrior& prior, const QuasarDrawOptions& option
   }
   writer.set_wavelength({quasar_draw_grid(options), "vacuum", options.rest_frame ? "rest" : "observed"});
   writer.set_attribute("origin", quasar_draw_origin(options));
-  writer.set_attribute("normalisation", "flux density over the median of the object's unabsorbed flux density at rest 1425-1475 angstrom (the prior's)");
+  writer.set_attribute("normalisation",
+                       "flux density over the median of the object's unabsorbed flux density at rest 1425-1475 angstrom (the prior's)");
   const nlohmann::json provenance = {{"made_by", "unchannel import quasar-prior"},
                                      {"prior_file", prior.source()},
                                      {"prior_sha256", prior.sha256()},

@@ -19,8 +19,8 @@ struct QuasarDrawOptions {
   double redshift_min = 2.75, redshift_max = 3.25;
   double wavelength_min_angstrom = 4000, wavelength_max_angstrom = 5320;
   std::uint64_t pixels = 1024;
-  bool forest = false;               ///< see LymanForest
-  double broad_absorption = 0;       ///< share of objects with troughs, see BroadAbsorption
+  bool forest = false;          ///< see LymanForest
+  double broad_absorption = 0;  ///< share of objects with troughs, see BroadAbsorption
 };
 
 /// Consecutive objects of a draw.

@@ -23,14 +23,15 @@ void check_finite(const std::vector<double>& values, const std::string& place, c
 
 NpyArray take(const ArchiveEntries& entries, const std::string& name, const std::string& place) {
   const auto found = entries.find(name + ".npy");
-  check<DataError>(found != entries.end(), "{}: has no array \"{}\"; give {} or the wheel of gp-dla-finder 0.1.0.", place, name, kModelName);
+  check<DataError>(found != entries.end(), "{}: has no array \"{}\"; give {} or the wheel of gp-dla-finder 0.1.0.", place, name,
+                   kModelName);
   return parse_npy(found->second, place + ": " + name);
 }
 
 }  // namespace
 
-QuasarPrior::QuasarPrior(std::vector<double> rest_wavelength_P, std::vector<double> mean_P, std::vector<double> factors_PR, std::string place,
-                         std::string sha256)
+QuasarPrior::QuasarPrior(std::vector<double> rest_wavelength_P, std::vector<double> mean_P, std::vector<double> factors_PR,
+                         std::string place, std::string sha256)
     : rest_wavelength_P_(std::move(rest_wavelength_P)),
       mean_P_(std::move(mean_P)),
       factors_PR_(std::move(factors_PR)),
@@ -66,7 +67,8 @@ std::vector<QuasarPrior::Place> QuasarPrior::locate(double redshift, std::span<c
   return places;
 }
 
-std::vector<double> QuasarPrior::interpolate(std::span<const double> values_P, double redshift, std::span<const double> wavelength_D) const {
+std::vector<double> QuasarPrior::interpolate(std::span<const double> values_P, double redshift,
+                                             std::span<const double> wavelength_D) const {
   check<ShapeError>(values_P.size() == mean_P_.size(), "a function on the prior's wavelengths needs {} values, not {}.", mean_P_.size(),
                     values_P.size());
   std::vector<double> values_D;

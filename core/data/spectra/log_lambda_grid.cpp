@@ -7,10 +7,9 @@
 namespace unchannel {
 
 std::vector<double> log_lambda_grid(double wavelength_min_angstrom, double wavelength_max_angstrom, std::size_t pixels) {
-  check<ConfigError>(std::isfinite(wavelength_max_angstrom) && wavelength_min_angstrom > 0 &&
-                         wavelength_min_angstrom < wavelength_max_angstrom,
-                     "wavelength range {} … {} angstrom: the limits must be positive and increasing.", wavelength_min_angstrom,
-                     wavelength_max_angstrom);
+  check<ConfigError>(
+      std::isfinite(wavelength_max_angstrom) && wavelength_min_angstrom > 0 && wavelength_min_angstrom < wavelength_max_angstrom,
+      "wavelength range {} … {} angstrom: the limits must be positive and increasing.", wavelength_min_angstrom, wavelength_max_angstrom);
   check<ConfigError>(pixels >= 2 && pixels <= (std::size_t{1} << 24), "{} pixels: a grid has 2 to 16777216.", pixels);
   std::vector<double> grid(pixels);
   const double start = std::log(wavelength_min_angstrom);

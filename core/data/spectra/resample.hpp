@@ -14,14 +14,14 @@ struct SpectrumPixels {
   std::vector<std::uint8_t> good;    ///< [P] 1 where the pixel may be used; needs ivar > 0
 };
 
-/// Edges of pixels given by their centres: the geometric mean of neighbours; where neighbours are more than 1.5 typical (median) steps apart
-/// there is a gap, and the pixel ends half a typical step from its centre.
+/// Edges of pixels given by their centres: the geometric mean of neighbours; where neighbours are more than 1.5 typical (median) steps
+/// apart there is a gap, and the pixel ends half a typical step from its centre.
 void set_edges(std::span<const double> centres_angstrom, SpectrumPixels& pixels);
 
 /// A resampled spectrum. Where mask = 1, flux and ivar are 0.
 struct ResampledSpectrum {
-  std::vector<double> flux, ivar;   ///< [D]
-  std::vector<std::uint8_t> mask;   ///< [D] 1 = missing or bad
+  std::vector<double> flux, ivar;  ///< [D]
+  std::vector<std::uint8_t> mask;  ///< [D] 1 = missing or bad
 };
 
 /// Good pixels in the running median that smooths the weights.
@@ -29,10 +29,11 @@ constexpr std::size_t kWeightWindow = 51;
 
 /// Puts a spectrum onto other pixels, given by `edges_angstrom` [D+1], keeping flux *density*.
 ///
-/// Over good input pixels i of width Δ_i, with a_ik the overlap (Å) with output pixel k and s_i the median ivar of the 51 good pixels around i:
+/// Over good input pixels i of width Δ_i, with a_ik the overlap (Å) with output pixel k and s_i the median ivar of the 51 good pixels
+/// around i:
 ///   flux_k = Σ_i a_ik s_i flux_i / Σ_i a_ik s_i,    ivar_k = (Σ_i a_ik s_i)² / Σ_i (a_ik Δ_i s_i² / ivar_i).
-/// A constant stays constant, and flux is conserved exactly where s is constant. The weights are *smoothed* inverse variances because a pixel's
-/// own ivar falls when its counts fluctuate up: raw weights bias real BOSS spectra low by 0.3 % on average (1 % at S/N 1), smoothed
+/// A constant stays constant, and flux is conserved exactly where s is constant. The weights are *smoothed* inverse variances because a
+/// pixel's own ivar falls when its counts fluctuate up: raw weights bias real BOSS spectra low by 0.3 % on average (1 % at S/N 1), smoothed
 /// ones by less than 0.01 % at the survey's own sampling. Each input pixel's information is dealt out once: where it is shared by two
 /// output pixels their errors are correlated, and ivar_k is the one that gives averages over many pixels their right error (the error of
 /// a single pixel is then overestimated, by up to √2 for equal pixel sizes). An output pixel is good when good input pixels cover at

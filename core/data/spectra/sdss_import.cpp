@@ -71,7 +71,9 @@ Row prepare(const SdssSpectrum& spectrum, const SdssImportOptions& options, cons
 
 void append(DatasetWriter& writer, const Row& row, const SdssSpectrum& spectrum, const SdssImportEntry& entry) {
   const auto number = [&](const char* name, double value) { writer.append_column(name, std::span<const double>(&value, 1)); };
-  const auto text = [&](const char* name, const std::string& value) { writer.append_column(name, std::span<const std::string>(&value, 1)); };
+  const auto text = [&](const char* name, const std::string& value) {
+    writer.append_column(name, std::span<const std::string>(&value, 1));
+  };
   writer.append(row.flux);
   writer.append_ivar(row.ivar);
   writer.append_mask(row.mask);
@@ -143,8 +145,8 @@ double continuum_median(const SdssSpectrum& spectrum) {
   }
   const double expected = (to - from) / kSurveyStepLog10;
   check<DataError>(static_cast<double>(flux.size()) >= 0.5 * expected,
-                   "rest 1425-1475 angstrom, which sets the normalisation, has {} good pixels of about {:.0f} (redshift {:.4f})", flux.size(),
-                   expected, spectrum.redshift);
+                   "rest 1425-1475 angstrom, which sets the normalisation, has {} good pixels of about {:.0f} (redshift {:.4f})",
+                   flux.size(), expected, spectrum.redshift);
   const double value = median(std::move(flux));
   check<DataError>(value > 0, "the median flux at rest 1425-1475 angstrom, which sets the normalisation, is {:.4g}, not positive", value);
   return value;

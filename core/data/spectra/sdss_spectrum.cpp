@@ -24,7 +24,8 @@ void check_pixels(SdssSpectrum& spectrum, const std::string& place) {
     }
     check<DataError>(spectrum.ivar[k] >= 0, "{}: ivar is {} in pixel {}; it must not be negative.", place, spectrum.ivar[k], k);
     if (!std::isfinite(spectrum.flux[k])) {
-      check<DataError>(!spectrum.good(k), "{}: flux is {} in pixel {}, which neither ivar nor mask marks as bad.", place, spectrum.flux[k], k);
+      check<DataError>(!spectrum.good(k), "{}: flux is {} in pixel {}, which neither ivar nor mask marks as bad.", place, spectrum.flux[k],
+                       k);
       spectrum.flux[k] = 0;
     }
   }
@@ -35,7 +36,8 @@ void check_pixels(SdssSpectrum& spectrum, const std::string& place) {
 SdssSpectrum read_sdss_spectrum(const std::filesystem::path& path) {
   fits::File file = fits::File::open(path);
   const std::string& place = file.place();
-  check<DataError>(!file.keyword("VACUUM").starts_with('F'), "{}: its wavelengths are in air (VACUUM = F); SDSS spectra are in vacuum.", place);
+  check<DataError>(!file.keyword("VACUUM").starts_with('F'), "{}: its wavelengths are in air (VACUUM = F); SDSS spectra are in vacuum.",
+                   place);
   SdssSpectrum spectrum;
   const std::int64_t pixels = file.open_table(kCoadd, kMaxPixels);
   check<DataError>(pixels >= 2, "{}: has {} pixels; a spectrum has at least 2.", place, pixels);

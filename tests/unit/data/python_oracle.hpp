@@ -16,7 +16,9 @@ namespace unchannel::test_support {
 class PythonOracle {
  public:
   /// True when `module` can be imported; tests skip visibly otherwise.
-  static bool has(const std::string& module) { return std::system((interpreter() + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0; }
+  static bool has(const std::string& module) {
+    return std::system((interpreter() + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0;
+  }
 
   /// Runs a script with arguments and returns what it prints. Throws on a non-zero exit.
   static std::string run(const std::string& script, const std::string& arguments) {
@@ -34,8 +36,9 @@ class PythonOracle {
 
  private:
   static std::string interpreter() {
-    const char* chosen = std::getenv("UNCHANNEL_PYTHON");
-    return chosen != nullptr ? chosen : "python3";
+    if (const char* chosen = std::getenv("UNCHANNEL_PYTHON")) return chosen;
+    const std::string own = UNCHANNEL_SOURCE_DIR "/.deps/python/bin/python3";  // made by script/setup
+    return std::filesystem::exists(own) ? own : "python3";
   }
 };
 

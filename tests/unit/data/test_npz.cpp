@@ -42,12 +42,14 @@ np.savez_compressed(sys.argv[1], f4=a.astype('<f4'), f8=np.asfortranarray(a.asty
                     u1=a.astype('u1'), b1=(a > 11), scalar=np.float64(7), empty=np.zeros((3, 0)))
 )",
                     (folder / "a.npz").string());
-  const ArchiveEntries entries = read_archive(folder / "a.npz", [](const std::string&) { return true; }, 1 << 20);
+  const ArchiveEntries entries = read_archive(
+      folder / "a.npz", [](const std::string&) { return true; }, 1 << 20);
   ASSERT_EQ(entries.size(), 8u);
   for (const std::string name : {"f4", "f8", "i4", "i8", "u1", "b1"}) {
     const NpyArray array = parse_npy(entries.at(name + ".npy"), name);
     ASSERT_EQ(array.shape, (std::vector<std::uint64_t>{2, 3, 4})) << name;
-    for (std::size_t k = 0; k < 24; ++k) EXPECT_EQ(array.values[k], name == "b1" ? static_cast<double>(k > 11) : static_cast<double>(k)) << name;
+    for (std::size_t k = 0; k < 24; ++k)
+      EXPECT_EQ(array.values[k], name == "b1" ? static_cast<double>(k > 11) : static_cast<double>(k)) << name;
   }
   EXPECT_EQ(parse_npy(entries.at("scalar.npy"), "scalar").values, std::vector<double>{7});
   EXPECT_TRUE(parse_npy(entries.at("empty.npy"), "empty").values.empty());
@@ -116,7 +118,10 @@ np.savez_compressed(sys.argv[1], bomb=np.zeros(50_000_000), small=np.random.defa
   };
   EXPECT_NE(message(folder / "a.npz").find("unpacks to more bytes"), std::string::npos);
   EXPECT_NE(message(folder / "none.npz").find("no such file"), std::string::npos);
-  EXPECT_EQ(read_archive(folder / "a.npz", [](const std::string& name) { return name == "small.npy"; }, 1 << 20).size(), 1u);
+  EXPECT_EQ(read_archive(
+                folder / "a.npz", [](const std::string& name) { return name == "small.npy"; }, 1 << 20)
+                .size(),
+            1u);
   std::ofstream(folder / "text.npz") << "this is text, not an archive, and long enough to be looked at";
   EXPECT_NE(message(folder / "text.npz").find("no readable zip file"), std::string::npos);
   std::filesystem::resize_file(folder / "a.npz", 200'000);

@@ -34,9 +34,7 @@ np.savez(sys.argv[1], rest_wavelengths=w, mu=1 + 0.3 * x + 2 * np.exp(-0.5 * ((w
 }
 
 // Straight lines and a constant factor: every value can be said beforehand.
-QuasarPrior simple_prior() {
-  return QuasarPrior({900, 1000, 1400}, {1, 2, 6}, {1, 0, 1, 1, 1, 5}, "simple", "");
-}
+QuasarPrior simple_prior() { return QuasarPrior({900, 1000, 1400}, {1, 2, 6}, {1, 0, 1, 1, 1, 5}, "simple", ""); }
 
 TEST(QuasarPrior, InterpolatesLinearlyAtRestWavelengths) {
   const QuasarPrior prior = simple_prior();
@@ -75,13 +73,20 @@ np.savez(d + '/other.npz', a=1)
   }
   EXPECT_NE(thrown_message<DataError>([&] { load_quasar_prior(folder / "wrong.npz"); }).find("[P, R]"), std::string::npos);
   EXPECT_NE(thrown_message<DataError>([&] { load_quasar_prior(folder / "nan.npz"); }).find("mu[1] is nan"), std::string::npos);
-  EXPECT_NE(thrown_message<DataError>([&] { load_quasar_prior(folder / "other.npz"); }).find("has no array \"rest_wavelengths\""), std::string::npos);
+  EXPECT_NE(thrown_message<DataError>([&] { load_quasar_prior(folder / "other.npz"); }).find("has no array \"rest_wavelengths\""),
+            std::string::npos);
 }
 
 TEST(QuasarDraw, ObjectsDependOnKeyAndGlobalIndexOnly) {
   const QuasarPrior prior = simple_prior();
-  const QuasarDrawOptions options{.key = 3, .count = 10, .rest_frame = true, .wavelength_min_angstrom = 900, .wavelength_max_angstrom = 1400,
-                                  .pixels = 8, .forest = true, .broad_absorption = 0.5};
+  const QuasarDrawOptions options{.key = 3,
+                                  .count = 10,
+                                  .rest_frame = true,
+                                  .wavelength_min_angstrom = 900,
+                                  .wavelength_max_angstrom = 1400,
+                                  .pixels = 8,
+                                  .forest = true,
+                                  .broad_absorption = 0.5};
   const QuasarDraw all = draw_quasar_prior(prior, options, 0, 10);
   QuasarDrawOptions later = options;
   later.first_index = 6;
@@ -230,7 +235,8 @@ TEST(BroadAbsorption, ShareAndTroughsAreAsStated) {
 
 TEST(QuasarDraw, OptionsOutOfRangeAreRefused) {
   const QuasarPrior prior = simple_prior();
-  const QuasarDrawOptions good{.count = 1, .rest_frame = true, .wavelength_min_angstrom = 900, .wavelength_max_angstrom = 1400, .pixels = 8};
+  const QuasarDrawOptions good{
+      .count = 1, .rest_frame = true, .wavelength_min_angstrom = 900, .wavelength_max_angstrom = 1400, .pixels = 8};
   EXPECT_NO_THROW(check_quasar_draw(prior, good));
   const auto refused = [&](auto change) {
     QuasarDrawOptions options = good;
