@@ -39,6 +39,14 @@ struct LatentSpec {
 /// name → values [B, L…]
 using Latents = std::map<std::string, at::Tensor>;
 
+/// A sample that a channel could not do. Its row of the output holds zeros and must get weight zero.
+struct FailedSample {
+  std::int64_t row = 0;   ///< in its batch
+  std::int64_t id = -1;   ///< global index; -1 where the function takes none (lift, mean, vjp, loglik)
+  std::string function;   ///< "simulate", "lift", …
+  std::string reason;
+};
+
 /// A measurement process. All tensors are float32 (latents as declared), contiguous, on the CPU unless a channel says otherwise.
 /// Functions throw PluginError (a plugin failed), ShapeError (wrong shapes) or ConfigError (a capability is absent).
 class Channel {
@@ -73,6 +81,9 @@ class Channel {
   virtual bool has_loglik() const { return false; }
   /// log p(y | x, latents) per sample [B], in nats, and its gradient in x [B, D] when `gradient` is not null.
   virtual at::Tensor loglik(const at::Tensor& x_BD, const Latents& latents, const at::Tensor& y_BM, at::Tensor* gradient_BD) const;
+
+  /// Samples that failed since the last call of this function, in order. A channel throws PluginError by itself when they are too many.
+  virtual std::vector<FailedSample> take_failed_samples() const { return {}; }
 };
 
 /// Simulates with fresh latents where the channel draws them and `given` for the rest: the whole measurement in one call.

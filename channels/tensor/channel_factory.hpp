@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <unchannel/base/config.hpp>
+#include <unchannel/measurement/channel.hpp>
+#include <unchannel/plugin_host/registry.hpp>
+#include <vector>
+
+namespace unchannel {
+
+/// The [channel] table of a configuration.
+struct ChannelSettings {
+  std::string id;
+  std::string isolation = "auto";
+  double max_failed_share = 0.01;
+  nlohmann::json parameters = nlohmann::json::object();  ///< [channel.parameters], checked against the channel's schema
+  nlohmann::json latents = nlohmann::json::object();     ///< [channel.latents.NAME], {visible, source}
+  std::filesystem::path folder = ".";                    ///< relative paths among the parameters start here
+
+  void visit(SettingsVisitor& visitor);
+};
+
+/// Channels that need no plugin.
+std::vector<ChannelDescription> built_in_channels();
+
+/// Loads the plugin, configures it for signals of this shape and applies the latent options ({NAME: {visible, source}}). Throws
+/// ConfigError, PluginError.
+std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, const std::string& id,
+                                             const std::vector<std::int64_t>& signal_shape, const nlohmann::json& parameters,
+                                             const nlohmann::json& latent_options = nlohmann::json::object(),
+                                             double max_failed_share = 0.01, const std::filesystem::path& folder = ".");
+
+/// A built-in channel or a plugin, as the settings say.
+std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const ChannelSettings& settings,
+                                      const std::vector<std::int64_t>& signal_shape);
+
+/// The same with a registry of its own: `plugin_dirs` and the usual folders, as many threads as ATen has.
+std::unique_ptr<Channel> make_channel(const ChannelSettings& settings, const std::vector<std::string>& plugin_dirs,
+                                      const std::vector<std::int64_t>& signal_shape, LogSink log = {});
+
+}  // namespace unchannel
