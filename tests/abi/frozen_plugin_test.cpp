@@ -1,0 +1,32 @@
+// A plugin binary built against ABI 1.0 works with today's header as host.
+#include <gtest/gtest.h>
+#include <unchannel/random.h>
+
+#include "plugin_driver.hpp"
+
+namespace {
+
+using unchannel::test::Array;
+using unchannel::test::Channel;
+
+TEST(FrozenPlugin, OfAbi10StillComputesTheSameObservations) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "the frozen binary is for x86-64";
+#endif
+  Channel channel(UNCHANNEL_SOURCE_DIR "/tests/abi/frozen/x86_64/awgn_1_0.so");
+  EXPECT_EQ(channel.module->abi_major, 1U);
+  EXPECT_EQ(channel.module->abi_minor, 0U);
+  EXPECT_STREQ(channel.descriptor->id, "org.example.awgn");
+  EXPECT_EQ(channel.descriptor->determinism, UNCHANNEL_DETERMINISM_PER_SAMPLE);
+  ASSERT_EQ(channel.core->parameter_count(channel.instance), 1U);
+  EXPECT_STREQ(channel.core->parameter(channel.instance, 0)->unit, "data units");
+  ASSERT_EQ(channel.configure({7}, {{"sigma", 0.5}}), UNCHANNEL_OK) << channel.error;
+  const Array<float> x({3, 7}, 2.0F);
+  const auto y = channel.simulate(9, x, {}, 40);
+  const uint64_t key = unchannel_derive(9, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
+  for (uint32_t i = 0; i < 21; ++i) { EXPECT_EQ(y.values[i], 2 + 0.5F * unchannel_normal(key, 40 + i / 7, i % 7, 0)); }
+  EXPECT_EQ(channel.mean(x, {}).values, x.values);
+  EXPECT_EQ(channel.configure({7}, {{"sigma", -0.5}}), UNCHANNEL_BAD_ARGUMENT);
+}
+
+}  // namespace
