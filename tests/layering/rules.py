@@ -18,7 +18,8 @@ DIRECT = {
     "core/transport": ["core/nn", "core/interpolant"],
     "core/theory": ["core/base"],
     "core/run": ["core/base", "core/data"],
-    "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics"],
+    # run: the training loop writes its own checkpoints and metrics, so that a resumed run continues inside the loop.
+    "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics", "core/run"],
     "core/baselines": ["core/transport", "core/measurement", "core/data", "core/metrics"],
     "core/verification": ["core/scsi", "core/theory"],
     "core/diagnostics": ["core/scsi", "core/metrics"],
