@@ -264,4 +264,17 @@ TEST(Spectrograph, CanonicalConfigurationNamesEveryParameter) {
   EXPECT_EQ(static_cast<uint32_t>(std::ranges::count(channel.canonical, '\n')), channel.core->parameter_count(channel.instance));
 }
 
+TEST(Spectrograph, DocumentedDefaultsAreThePluginsOwn) {
+  std::ifstream file(UNCHANNEL_SOURCE_DIR "/plugins/spectrograph/spectrograph.toml");
+  std::string documented, line;
+  bool parameters = false;
+  while (std::getline(file, line)) {
+    if (parameters && !line.empty() && line[0] != '#') { documented += line + "\n"; }
+    parameters = parameters || line == "[channel.parameters]";
+  }
+  Channel channel(kLibrary);
+  ASSERT_EQ(channel.configure({64}), UNCHANNEL_OK);
+  EXPECT_EQ(documented, channel.canonical);
+}
+
 }  // namespace
