@@ -44,10 +44,16 @@ target_include_directories(unchannel_torch BEFORE INTERFACE "${shim}")
 
 # One precompiled header for every target that includes torch/nn.h: 21 s a file become 10 s.
 add_library(unchannel_torch_pch OBJECT "${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp")
-target_link_libraries(unchannel_torch_pch PUBLIC unchannel_torch)
+target_link_libraries(unchannel_torch_pch PUBLIC unchannel_torch PRIVATE unchannel_warnings)
 target_precompile_headers(unchannel_torch_pch PRIVATE <torch/nn.h> <torch/optim.h>)
 
 # unchannel_use_torch_pch(TARGET): reuse the header above; the compile options must agree with it.
 function(unchannel_use_torch_pch target)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    # CMake compiles executables with -fPIE, which a header precompiled with -fPIC refuses.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   target_precompile_headers(${target} REUSE_FROM unchannel_torch_pch)
 endfunction()

@@ -14,12 +14,12 @@ namespace unchannel {
 /// Adam with warm-up, cosine decay, clipping and an exponential moving average of the weights.
 struct OptimiserSettings {
   double learning_rate = 5e-4;
-  double final_learning_rate_share = 0.02;
+  double final_learning_rate_share = 0.1;
   double warm_up_share = 0.05;
   double beta1 = 0.9;
-  double beta2 = 0.99;
+  double beta2 = 0.999;
   double clip_norm = 1.0;
-  double ema_horizon_steps = 200.0;
+  double ema_horizon_steps = 100.0;
 
   void visit(SettingsVisitor& visitor);
 };

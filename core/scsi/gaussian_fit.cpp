@@ -146,7 +146,7 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
   // Noise level of each observation: what a first, plain principal-component fit leaves.
   at::Tensor weight_N = at::ones({sample.y_ND.size(0)});
   Moments moments = weighted_moments(sample.y_ND, weight_N);
-  const at::Tensor first_DR = leading_eigenvectors(moments.covariance_DD, std::min(kNoiseComponents, dimension - 1)).vectors_DR;
+  const at::Tensor first_DR = leading_eigenvectors(moments.covariance_DD, std::clamp<std::int64_t>(dimension / 4, 1, kNoiseComponents)).vectors_DR;
   const at::Tensor first_level_N = project(sample.y_ND, moments.mean_D.to(at::kFloat), first_DR.to(at::kFloat)).level2_B;
   if (settings.weighting == "noise") weight_N = first_level_N.reciprocal();
   if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);

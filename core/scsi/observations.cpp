@@ -28,7 +28,40 @@ std::int64_t product(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+/// Names of the latents that must come with the observations. Throws DataError when one is missing.
+std::vector<std::string> needed_latents(const DatasetReader& reader, const Channel& channel) {
+  std::vector<std::string> names;
+  for (const LatentSpec& spec : channel.latents()) {
+    if (spec.source == LatentSource::kFresh && !spec.visible) continue;
+    const auto& stored = reader.latents();
+    const bool present = std::any_of(stored.begin(), stored.end(), [&](const LatentInfo& info) { return info.name == spec.name; });
+    check<DataError>(present, "{}: /latents/{} is missing; channel.latents.{} is {} and needs a value for every observation.",
+                     reader.path().string(), spec.name, spec.name, spec.visible ? "visible to the model" : "taken from the data");
+    names.push_back(spec.name);
+  }
+  return names;
+}
+
+ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel, const std::vector<std::string>& latents,
+                            const std::vector<std::uint64_t>& rows) {
+  ObservationBatch result;
+  result.rows = rows;
+  result.raw_BM = read_rows(reader, rows);
+  for (const std::string& name : latents) {
+    result.latents.emplace(
+        name, latent_tensor(reader.read_latent(name, rows), static_cast<std::int64_t>(rows.size()), reader.latent(name).row_shape));
+  }
+  result.lifted_BD = channel.lift(result.raw_BM, result.latents);
+  return result;
+}
+
 }  // namespace
+
+ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count) {
+  std::vector<std::uint64_t> rows(count);
+  std::iota(rows.begin(), rows.end(), first);
+  return read_batch(reader, channel, needed_latents(reader, channel), rows);
+}
 
 at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape) {
   std::vector<std::int64_t> shape = {rows};
@@ -56,14 +89,7 @@ Observations::Observations(const DataSettings& settings, const Channel& channel,
   check<ShapeError>(static_cast<std::int64_t>(reader_.dim()) == expected,
                     "{}: observations have {} elements a row; channel {} makes {}. Adapt the channel's parameters or the data.",
                     settings.observations, reader_.dim(), channel.id(), expected);
-  for (const LatentSpec& spec : channel.latents()) {
-    const bool present = std::any_of(reader_.latents().begin(), reader_.latents().end(), [&](const LatentInfo& info) { return info.name == spec.name; });
-    const bool needed = spec.source != LatentSource::kFresh || spec.visible;
-    check<DataError>(present || !needed,
-                     "{}: /latents/{} is missing; channel.latents.{} is {} and needs a value for every observation.", settings.observations,
-                     spec.name, spec.name, spec.visible ? "visible to the model" : "taken from the data");
-    if (needed) latent_names_.push_back(spec.name);
-  }
+  latent_names_ = needed_latents(reader_, channel);
   const auto held_out = static_cast<std::uint64_t>(settings.early_stop_rows + settings.test_rows);
   check<ConfigError>(reader_.rows() > held_out + 16,
                      "{}: {} rows are too few for data.early_stop_rows = {} and data.test_rows = {}. Lower them or bring more data.",
@@ -96,16 +122,6 @@ ObservationBatch Observations::next(std::int64_t count) {
   return result;
 }
 
-ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const {
-  ObservationBatch result;
-  result.rows = rows;
-  result.raw_BM = read_rows(reader_, rows);
-  for (const std::string& name : latent_names_) {
-    result.latents.emplace(
-        name, latent_tensor(reader_.read_latent(name, rows), static_cast<std::int64_t>(rows.size()), reader_.latent(name).row_shape));
-  }
-  result.lifted_BD = channel_.lift(result.raw_BM, result.latents);
-  return result;
-}
+ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const { return read_batch(reader_, channel_, latent_names_, rows); }
 
 }  // namespace unchannel

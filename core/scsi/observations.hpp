@@ -59,6 +59,10 @@ class Observations {
   std::unique_ptr<ShuffledStream> stream_;
 };
 
+/// Rows [first, first + count) of a file with the latents that the model sees or that come from the data, for restoration.
+/// Throws DataError when one of them is missing.
+ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count);
+
 /// A latent's values as a tensor [B, L…].
 at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape);
 

@@ -30,8 +30,8 @@ struct ScsiSettings {
   double mixture = 0.9;
   std::int64_t pool = 12000;
   std::int64_t refresh_every = 8;
-  std::int64_t refresh_rows = 750;
-  std::int64_t first_refresh = 300;
+  std::int64_t refresh_rows = 1500;
+  std::int64_t first_refresh = 100;
   std::string teacher = "ema";
 
   void visit(SettingsVisitor& visitor);
@@ -41,7 +41,7 @@ struct ScsiSettings {
 struct StartSettings {
   std::string kind = "linear";
   std::int64_t components = 128;
-  std::int64_t rounds = 5;
+  std::int64_t rounds = 3;
   std::int64_t probes = 8192;
   double smoothing_elements = 0.0;
   std::string weighting = "noise";

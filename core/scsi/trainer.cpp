@@ -104,17 +104,19 @@ void Trainer::start() {
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
   batcher_.emplace(settings_.scsi, channel_, *model_, key_);
-  fill_pool(fit ? &*fit : nullptr);
+  fill_pool();
   say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), early_stop_.lifted_BD.size(1),
                   student_->parameter_count()));
   evaluate();
   save_checkpoint();
 }
 
-at::Tensor Trainer::start_signals(const ObservationBatch& batch, const GaussianFit* fit) const {
+at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
   if (settings_.start.kind == "linear") {
-    return fit->posterior_draw(batch.lifted_BD, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), row_ids(batch.rows));
+    // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
+                             settings_.transport.steps, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), row_ids(batch.rows));
   }
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
   check<ShapeError>(reader.rows() == observations_.reader().rows(), "start.file {} has {} rows; the observations have {}, and row i must "
@@ -122,12 +124,12 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch, const GaussianF
   return read_rows(reader, batch.rows);
 }
 
-void Trainer::fill_pool(const GaussianFit* fit) {
+void Trainer::fill_pool() {
   const at::NoGradGuard no_grad;
   constexpr std::int64_t kBlock = 2048;
   for (std::int64_t done = 0; done < pool_.capacity(); done += kBlock) {
     const ObservationBatch batch = observations_.next(std::min(kBlock, pool_.capacity() - done));
-    pool_.add(batch, start_signals(batch, fit));
+    pool_.add(batch, start_signals(batch));
   }
 }
 

@@ -50,8 +50,8 @@ class Trainer {
 
  private:
   void build_model(std::optional<GaussianBridge> bridge);
-  void fill_pool(const GaussianFit* fit);
-  at::Tensor start_signals(const ObservationBatch& batch, const GaussianFit* fit) const;
+  void fill_pool();
+  at::Tensor start_signals(const ObservationBatch& batch);
   double train_step();
   void refresh_pool();
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }

@@ -1,0 +1,20 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+// Each function adds one subcommand; its callback runs the command and reports failure by an unchannel::Error.
+namespace unchannel {
+
+void add_evaluate_command(CLI::App& app);
+void add_export_command(CLI::App& app);
+void add_import_command(CLI::App& app);
+void add_info_command(CLI::App& app);
+void add_plugins_command(CLI::App& app);
+void add_report_command(CLI::App& app);
+void add_restore_command(CLI::App& app);
+void add_simulate_command(CLI::App& app);
+void add_train_command(CLI::App& app);
+
+}  // namespace unchannel

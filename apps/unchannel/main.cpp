@@ -1,0 +1,58 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <fmt/core.h>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/base/stop_signal.hpp>
+
+#include "commands/commands.hpp"
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+int run(int argc, char** argv) {
+  CLI::App app("Restore signals from corrupted observations and a simulator of the corruption alone.", "unchannel");
+  app.set_version_flag("--version", UNCHANNEL_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Example: unchannel train configs/smoke/quasar.toml --run runs/first\n"
+      "Exit codes: 0 success, 1 verification failed, 2 usage or configuration, 3 plugin, 4 data or disk, 5 numerical,\n"
+      "130 and 143 interrupted with a checkpoint");
+  unchannel::add_import_command(app);
+  unchannel::add_info_command(app);
+  unchannel::add_plugins_command(app);
+  unchannel::add_simulate_command(app);
+  unchannel::add_train_command(app);
+  unchannel::add_restore_command(app);
+  unchannel::add_evaluate_command(app);
+  unchannel::add_report_command(app);
+  unchannel::add_export_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unchannel::install_stop_signals();
+  try {
+    return run(argc, argv);
+  } catch (const unchannel::Error& error) {
+    fmt::print(stderr, "unchannel: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "unchannel: out of memory. Lower scsi.batch, scsi.pool or data.buffer_mib.\n");
+    return 5;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "unchannel: internal error, please report it: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,130 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include <unchannel/base/atomic_file.hpp>
+#include <unchannel/base/error.hpp>
+#include <unchannel/run/tensor_file.hpp>
+#include <unchannel/scsi/trained_model.hpp>
+#include <unchannel/scsi/trainer.hpp>
+
+#include "engine_case.hpp"
+
+namespace unchannel {
+namespace {
+
+/// Trains in `name` until done, stopped by a signal at every step of `stops`, each time going on in a new Trainer.
+void train(EngineCase& c, const std::string& name, std::vector<std::int64_t> stops = {}) {
+  bool first = true;
+  for (;;) {
+    RunFolder folder = first ? RunFolder::create(c.folder / name) : RunFolder::resume(c.folder / name);
+    folder.write_config("test = true\n");
+    std::int64_t now = 0;
+    TrainingObserver observer;
+    observer.progress = [&](std::int64_t step, std::int64_t, const std::string& note) {
+      if (note != "linear start") now = step;
+    };
+    observer.stop_requested = [&] { return !stops.empty() && now >= stops.front() ? SIGTERM : 0; };
+    Trainer trainer(c.settings, c.channel, folder, observer);
+    first ? trainer.start() : trainer.resume();
+    first = false;
+    try {
+      trainer.run();
+      return;
+    } catch (const InterruptedError& stopped) {
+      EXPECT_EQ(stopped.exit_code(), 143);
+      stops.erase(stops.begin());
+    }
+  }
+}
+
+void expect_same_checkpoint(const EngineCase& c, const std::string& a, const std::string& b) {
+  const TensorFile left = read_tensor_file(RunFolder::checkpoint_path(c.folder / a));
+  const TensorFile right = read_tensor_file(RunFolder::checkpoint_path(c.folder / b));
+  ASSERT_EQ(left.tensors.size(), right.tensors.size());
+  for (const auto& [name, tensor] : left.tensors) EXPECT_TRUE(at::equal(tensor, right.tensors.at(name))) << name;
+}
+
+TEST(Trainer, ResumesBitIdenticallyInBfloat16WithDropout) {
+  EngineCase c;
+  c.settings.model.precision = "bfloat16";
+  c.settings.model.dropout = 0.1;
+  train(c, "straight");
+  train(c, "interrupted", {7, 23, 41});
+  expect_same_checkpoint(c, "straight", "interrupted");
+}
+
+TEST(Trainer, ResumesBitIdenticallyForTheStochasticInterpolant) {
+  EngineCase c;
+  c.settings.interpolant.kind = "stochastic";
+  c.settings.scsi.steps = 30;
+  train(c, "straight");
+  train(c, "interrupted", {17});
+  expect_same_checkpoint(c, "straight", "interrupted");
+}
+
+TEST(Trainer, RestoresAGaussianLikeTheDistributionPreservingMap) {
+  EngineCase c;
+  c.settings.scsi.steps = 300;
+  train(c, "run");
+  TrainedModel trained = open_trained_model(c.folder / "run", c.settings.model, c.settings.interpolant);
+  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport, 8, RandomKey(1),
+                                                      at::arange(c.observed.size(0), at::kLong));
+  // Per direction of variance v and noise s² the ODE map has mean squared error 2v(1 − √(v/(v+s²))) (docs/theory).
+  const at::Tensor centred = c.signals.to(at::kDouble) - c.signals.to(at::kDouble).mean(0);
+  const at::Tensor variances = std::get<0>(at::linalg_eigh(centred.t().matmul(centred) / static_cast<double>(centred.size(0)))).slice(0, -2);
+  const at::Tensor bound = (2.0 * variances * (1.0 - (variances / (variances + kSigma * kSigma)).sqrt())).sum() / static_cast<double>(kDimension);
+  const double rmse = (restored - c.signals).square().mean().sqrt().item<double>();
+  EXPECT_LT(rmse, 1.1 * bound.sqrt().item<double>());  // directions from 1,744 noisy rows cost a few per cent
+  EXPECT_NEAR(restored.var(0).sum().item<double>() / c.signals.var(0).sum().item<double>(), 1.0, 0.12);
+}
+
+TEST(Trainer, TrainsOnElementsFromTheObservationsThemselves) {
+  EngineCase c;
+  c.settings.model.space = "elements";
+  c.settings.start.kind = "observation";
+  c.settings.model.width = 128;  // the noise to remove has 62 dimensions, which a narrower layer could not pass
+  c.settings.scsi.steps = 400;
+  c.settings.scsi.refresh_every = 4;
+  c.settings.scsi.refresh_rows = 128;
+  c.settings.optimiser.learning_rate = 2e-3;
+  train(c, "run");
+  TrainedModel trained = open_trained_model(c.folder / "run", c.settings.model, c.settings.interpolant);
+  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport, 8, RandomKey(1),
+                                                      at::arange(c.observed.size(0), at::kLong));
+  const double before = (c.observed - c.signals).square().mean().sqrt().item<double>();
+  EXPECT_LT((restored - c.signals).square().mean().sqrt().item<double>(), 0.75 * before);
+}
+
+TEST(Trainer, LogsTheConsistencyGapWithoutCleanData) {
+  EngineCase c;
+  train(c, "run");
+  std::istringstream lines(read_file(c.folder / "run/metrics.jsonl"));
+  std::vector<nlohmann::json> entries;
+  for (std::string line; std::getline(lines, line);) entries.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(entries.size(), 4U);  // steps 0, 30, 60 and the test split
+  EXPECT_TRUE(entries[1].contains("gap_excess_relative"));
+  EXPECT_EQ(entries[3].at("split"), "test");
+}
+
+TEST(Trainer, RefusesACheckpointOfAnotherConfiguration) {
+  EngineCase c;
+  train(c, "run");
+  c.settings.model.width = 48;
+  RunFolder folder = RunFolder::resume(c.folder / "run");
+  Trainer trainer(c.settings, c.channel, folder, {});
+  EXPECT_THROW(trainer.resume(), DataError);
+}
+
+TEST(Trainer, RefusesDataOfAnotherShape) {
+  EngineCase c;
+  const AwgnChannel other(kDimension + 1, kSigma);
+  RunFolder folder = RunFolder::create(c.folder / "run");
+  EXPECT_THROW(Trainer(c.settings, other, folder, {}), ShapeError);
+}
+
+}  // namespace
+}  // namespace unchannel
