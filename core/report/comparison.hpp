@@ -1,0 +1,80 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <unchannel/metrics/bootstrap.hpp>
+
+#include "html.hpp"
+
+// Shape legend: N objects · D pixels · M objects of the reference · P directions
+namespace unchannel::report {
+
+/// What one method made of the observations, or why it could not.
+struct MethodResult {
+  std::string name;
+  std::string meaning;        ///< one sentence for the table's note
+  at::Tensor restored_ND;     ///< undefined: not available, `reason` says why
+  std::string reason;
+  bool strong = false;        ///< the method this project is about
+};
+
+/// The law of clean signals to which restorations are compared. With `draw` it is a large independent sample of that law
+/// (`draw(first, count)` gives rows [count, D]; rows [0, reference_rows) are the reference, the N rows after them the clean sample
+/// that gives the floor). Without, it is the truth of the objects themselves, split in halves.
+class SignalLaw {
+ public:
+  using Draw = std::function<at::Tensor(std::int64_t first, std::int64_t count)>;
+
+  explicit SignalLaw(const at::Tensor& truth_ND);
+  SignalLaw(const at::Tensor& truth_ND, const Draw& draw, std::int64_t reference_rows);
+
+  /// Excess sliced W2, √(max(SW2² − floor², 0)), over 256 fixed directions, data units.
+  double excess_sliced_w2(const at::Tensor& restored_ND) const;
+  std::int64_t reference_rows() const { return reference_PM_.defined() ? reference_PM_.size(1) : 0; }
+
+ private:
+  at::Tensor truth_ND_, directions_PD_;
+  at::Tensor reference_PM_;  // sorted projections; undefined without an independent sample
+  double floor_squared_ = 0;
+};
+
+/// What the rows are compared on.
+struct ComparisonData {
+  at::Tensor truth_ND;
+  at::Tensor wavelength_D;   ///< Å; undefined: no line peaks
+  at::Tensor redshift_N;     ///< undefined: wavelengths are in the rest frame
+  at::Tensor exact_draw_ND;  ///< one exact posterior draw; undefined where none exists
+};
+
+/// One row. Figures that do not exist are empty; when `reason` is not empty there are none at all.
+struct ComparisonRow {
+  std::string name, meaning, reason;
+  bool strong = false;
+  std::optional<metrics::Estimate> rmse;            ///< data units
+  std::optional<metrics::Estimate> rmse_over_draw;  ///< both on the same objects, resampled together
+  std::optional<metrics::Estimate> spread_error;    ///< fraction
+  std::optional<double> spread_bias;                ///< fraction, signed
+  std::optional<double> excess_sliced_w2;           ///< data units
+  std::optional<metrics::Estimate> lyman_alpha_within_500_km_s;  ///< share of the objects with Ly α in coverage
+  std::optional<double> lyman_alpha_median_velocity_km_s;        ///< median |velocity error| of the peak
+  std::optional<double> lyman_alpha_median_height_error;         ///< median relative height error of the peak, signed
+  std::int64_t lyman_alpha_objects = 0;
+  std::int64_t objects = 0;
+};
+
+/// Throws ShapeError when the restorations are not those of the truth's objects.
+ComparisonRow compare(const MethodResult& method, const ComparisonData& data, const SignalLaw& law);
+
+/// The table "It must show", and the same figures for machines (units in the keys).
+Table comparison_table(const std::vector<ComparisonRow>& rows);
+nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows);
+
+}  // namespace unchannel::report

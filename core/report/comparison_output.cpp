@@ -1,0 +1,94 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "comparison.hpp"
+
+namespace unchannel::report {
+namespace {
+
+constexpr const char* kNone = "–";
+
+/// "0.3204 ± 0.0021": the standard error with two digits, the value to the same place.
+std::string with_error(const std::optional<metrics::Estimate>& estimate, double factor = 1, const char* unit = "") {
+  if (!estimate || !std::isfinite(estimate->value)) return kNone;
+  const double value = factor * estimate->value, error = factor * estimate->standard_error;
+  if (!(error > 0) || !std::isfinite(error)) return fmt::format("{:.4g}{}", value, unit);
+  const int digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(error))), 0, 8);
+  return fmt::format("{:.{}f} ± {:.{}f}{}", value, digits, error, digits, unit);
+}
+
+/// 1 → "1", 3000 → "3,000".
+std::string count(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (std::ptrdiff_t place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) digits.insert(static_cast<std::size_t>(place), ",");
+  return digits;
+}
+
+nlohmann::json estimate_json(const std::optional<metrics::Estimate>& estimate) {
+  if (!estimate) return nullptr;
+  return {{"value", estimate->value}, {"standard_error", estimate->standard_error}};
+}
+
+nlohmann::json number_json(const std::optional<double>& value) { return value ? nlohmann::json(*value) : nlohmann::json(nullptr); }
+
+}  // namespace
+
+Table comparison_table(const std::vector<ComparisonRow>& rows) {
+  Table table;
+  table.columns = {{"method", "", false},
+                   {"RMSE", "root mean square error over pixels and objects, data units, ± standard error by bootstrap over objects.", true},
+                   {"RMSE / exact draw", "the same over that of one exact posterior draw, on the same objects.", true},
+                   {"spread error", "root mean square over pixels of (standard deviation restored / true − 1), with the sign of its mean: − shrinks.", true},
+                   {"excess sliced W2", "distance between the law of the restorations and that of clean signals beyond the sampling floor, data units.", true},
+                   {"Lyα within 500 km/s", "share of the objects whose highest pixel at rest 1150–1300 Å lies within 500 km/s of the truth's.", true},
+                   {"objects", "number used; where it differs, number with Lyα in coverage in brackets.", true}};
+  for (const ComparisonRow& row : rows) {
+    if (!row.meaning.empty()) table.note += fmt::format("{}{}: {}", table.note.empty() ? "" : " ", row.name, row.meaning);
+    Row cells;
+    cells.strong = row.strong;
+    cells.cells = {row.name};
+    if (!row.reason.empty()) {
+      cells.remark = "not computed: " + row.reason;
+      table.rows.push_back(cells);
+      continue;
+    }
+    std::string spread = with_error(row.spread_error, 100, " %");
+    if (row.spread_bias && spread != kNone) spread += *row.spread_bias < 0 ? " (−)" : " (+)";
+    const bool fewer = row.lyman_alpha_objects != row.objects && row.lyman_alpha_within_500_km_s.has_value();
+    cells.cells.insert(cells.cells.end(),
+                       {with_error(row.rmse), with_error(row.rmse_over_draw), spread,
+                        row.excess_sliced_w2 ? fmt::format("{:.4f}", *row.excess_sliced_w2) : kNone,
+                        with_error(row.lyman_alpha_within_500_km_s, 100, " %"),
+                        count(row.objects) + (fewer ? " (" + count(row.lyman_alpha_objects) + ")" : "")});
+    table.rows.push_back(cells);
+  }
+  return table;
+}
+
+nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ComparisonRow& row : rows) {
+    nlohmann::json entry = {{"method", row.name}, {"computed", row.reason.empty()}};
+    if (!row.reason.empty()) {
+      entry["reason"] = row.reason;
+    } else {
+      entry["objects"] = row.objects;
+      entry["rmse_data_units"] = estimate_json(row.rmse);
+      entry["rmse_over_exact_draw"] = estimate_json(row.rmse_over_draw);
+      entry["spread_error_fraction"] = estimate_json(row.spread_error);
+      entry["spread_bias_fraction"] = number_json(row.spread_bias);
+      entry["excess_sliced_w2_data_units"] = number_json(row.excess_sliced_w2);
+      entry["lyman_alpha_objects"] = row.lyman_alpha_objects;
+      entry["lyman_alpha_within_500_km_s_fraction"] = estimate_json(row.lyman_alpha_within_500_km_s);
+      entry["lyman_alpha_median_abs_velocity_km_s"] = number_json(row.lyman_alpha_median_velocity_km_s);
+      entry["lyman_alpha_median_height_error_fraction"] = number_json(row.lyman_alpha_median_height_error);
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace unchannel::report

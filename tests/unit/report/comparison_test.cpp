@@ -1,0 +1,150 @@
+#include <gtest/gtest.h>
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <unchannel/base/error.hpp>
+#include <unchannel/base/random.hpp>
+#include <unchannel/report/comparison.hpp>
+#include <unchannel/report/tensor_ops.hpp>
+
+namespace unchannel::report {
+namespace {
+
+constexpr std::int64_t kN = 64, kD = 24;
+
+at::Tensor normals(std::int64_t first, std::int64_t rows, std::uint64_t key) {
+  at::Tensor values = at::empty({rows, kD}, at::kFloat);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    RandomKey(key).normal(static_cast<std::uint64_t>(first + i), 0, kD, values.mutable_data_ptr<float>() + i * kD);
+  }
+  return values;
+}
+
+ComparisonData truth_only() {
+  ComparisonData data;
+  data.truth_ND = normals(0, kN, 1);
+  return data;
+}
+
+const Row& row_named(const Table& table, const std::string& name) {
+  for (const Row& row : table.rows) {
+    if (row.cells.at(0) == name) return row;
+  }
+  throw std::out_of_range(name);
+}
+
+TEST(Compare, AConstantOffsetIsTheRmseAndLeavesTheSpread) {
+  const ComparisonData data = truth_only();
+  const ComparisonRow row = compare({"shifted", "", data.truth_ND + 0.5, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_NEAR(row.rmse->value, 0.5, 1e-6);
+  EXPECT_NEAR(row.rmse->standard_error, 0, 1e-6);
+  EXPECT_NEAR(row.spread_error->value, 0, 1e-6);
+  EXPECT_EQ(row.objects, kN);
+  EXPECT_FALSE(row.rmse_over_draw.has_value());
+  EXPECT_FALSE(row.lyman_alpha_within_500_km_s.has_value());
+}
+
+TEST(Compare, TheRatioToTheDrawIsThatOfTheErrors) {
+  ComparisonData data = truth_only();
+  data.exact_draw_ND = data.truth_ND + 0.25;
+  const ComparisonRow row = compare({"m", "", data.truth_ND + 0.5, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_NEAR(row.rmse_over_draw->value, 2.0, 1e-5);
+  const ComparisonRow draw = compare({"draw", "", data.exact_draw_ND, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_DOUBLE_EQ(draw.rmse_over_draw->value, 1.0);
+  EXPECT_DOUBLE_EQ(draw.rmse_over_draw->standard_error, 0.0);
+}
+
+TEST(Compare, AShrunkenSpreadHasItsSizeAndSign) {
+  const ComparisonData data = truth_only();
+  const ComparisonRow row = compare({"half", "", data.truth_ND * 0.5, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_NEAR(row.spread_error->value, 0.5, 1e-6);
+  EXPECT_NEAR(*row.spread_bias, -0.5, 1e-6);
+}
+
+TEST(Compare, AMethodWithoutResultKeepsItsReason) {
+  const ComparisonData data = truth_only();
+  EXPECT_EQ(compare({"oracle", "", {}, "no run given", false}, data, SignalLaw(data.truth_ND)).reason, "no run given");
+  EXPECT_NE(compare({"bad", "", at::full_like(data.truth_ND, NAN), "", false}, data, SignalLaw(data.truth_ND)).reason, "");
+}
+
+TEST(Compare, RestorationsOfOtherObjectsAreRefused) {
+  const ComparisonData data = truth_only();
+  EXPECT_THROW(compare({"m", "", data.truth_ND.slice(0, 0, 3), "", false}, data, SignalLaw(data.truth_ND)), ShapeError);
+}
+
+TEST(Compare, APeakAtItsPlaceIsWithin500KmPerSecond) {
+  ComparisonData data = truth_only();
+  data.wavelength_D = (at::arange(kD, at::kDouble) * 0.008).add_(std::log(1130.0)).exp();  // 2,400 km/s a pixel, rest frame
+  data.truth_ND = data.truth_ND * 0.01;
+  at::Tensor restored = data.truth_ND.clone();
+  data.truth_ND.select(1, 9).add_(5);
+  restored.slice(0, 0, kN / 4).select(1, 9).add_(5);
+  restored.slice(0, kN / 4).select(1, 10).add_(5);
+  const ComparisonRow row = compare({"m", "", restored, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_DOUBLE_EQ(row.lyman_alpha_within_500_km_s->value, 0.25);
+  EXPECT_EQ(row.lyman_alpha_objects, kN);
+  EXPECT_NEAR(*row.lyman_alpha_median_velocity_km_s, 0.008 * 299792.458, 1.0);
+}
+
+TEST(SignalLaw, AFreshSampleOfTheLawHasHardlyAnyExcessAndAWiderOneItsOwn) {
+  const auto draw = [](std::int64_t first, std::int64_t count) { return normals(first, count, 7); };
+  const std::int64_t rows = 256;
+  const SignalLaw law(normals(0, rows, 1), draw, 2048);
+  EXPECT_EQ(law.reference_rows(), 2048);
+  // W2 between N(0, 1) and N(0, 4) on every direction is 1; the floor's scatter is about 1/√rows.
+  EXPECT_NEAR(law.excess_sliced_w2(2 * normals(0, rows, 3)), 1.0, 0.06);
+  EXPECT_LT(law.excess_sliced_w2(normals(0, rows, 3)), 0.06);
+}
+
+ComparisonRow given_row() {
+  ComparisonRow row;
+  row.name = "SCSI";
+  row.strong = true;
+  row.rmse = metrics::Estimate{0.32041, 0.0021};
+  row.rmse_over_draw = metrics::Estimate{1.1443, 0.0093};
+  row.spread_error = metrics::Estimate{0.0512, 0.004};
+  row.spread_bias = -0.02;
+  row.excess_sliced_w2 = 0.02134;
+  row.lyman_alpha_within_500_km_s = metrics::Estimate{0.702, 0.0083};
+  row.lyman_alpha_objects = row.objects = 3000;
+  return row;
+}
+
+TEST(ComparisonTable, ShowsTheNumbersItIsGiven) {
+  ComparisonRow missing;
+  missing.name = "SI oracle";
+  missing.reason = "no run given with --oracle";
+  const Table table = comparison_table({given_row(), missing});
+  const Row& row = row_named(table, "SCSI");
+  EXPECT_TRUE(row.strong);
+  const std::vector<std::string> expected = {"SCSI", "0.3204 ± 0.0021", "1.1443 ± 0.0093", "5.12 ± 0.40 % (−)", "0.0213", "70.20 ± 0.83 %", "3,000"};
+  EXPECT_EQ(row.cells, expected);
+  EXPECT_EQ(row.cells.size(), table.columns.size());
+  EXPECT_EQ(row_named(table, "SI oracle").remark, "not computed: no run given with --oracle");
+}
+
+TEST(ComparisonTable, SaysHowManyObjectsHaveTheLine) {
+  ComparisonRow row = given_row();
+  row.lyman_alpha_objects = 12;
+  EXPECT_EQ(row_named(comparison_table({row}), "SCSI").cells.back(), "3,000 (12)");
+}
+
+TEST(ComparisonJson, HoldsTheSameNumbersAndTheReasons) {
+  ComparisonRow missing;
+  missing.name = "SI oracle";
+  missing.reason = "no run";
+  const nlohmann::json json = comparison_json({given_row(), missing});
+  EXPECT_DOUBLE_EQ(json.at(0).at("rmse_data_units").at("value").get<double>(), 0.32041);
+  EXPECT_DOUBLE_EQ(json.at(0).at("lyman_alpha_within_500_km_s_fraction").at("standard_error").get<double>(), 0.0083);
+  EXPECT_EQ(json.at(0).at("objects").get<int>(), 3000);
+  EXPECT_TRUE(json.at(0).at("lyman_alpha_median_abs_velocity_km_s").is_null());
+  EXPECT_FALSE(json.at(1).at("computed").get<bool>());
+  EXPECT_EQ(json.at(1).at("reason").get<std::string>(), "no run");
+}
+
+}  // namespace
+}  // namespace unchannel::report
