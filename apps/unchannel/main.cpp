@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
   unchannel::add_evaluate_command(app);
   unchannel::add_report_command(app);
   unchannel::add_export_command(app);
+  unchannel::add_reference_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

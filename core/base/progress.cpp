@@ -46,10 +46,11 @@ void Progress::draw(std::string_view note) {
   const double elapsed_s = std::chrono::duration<double>(Clock::now() - start_).count();
   const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
   const double rate = elapsed_s > 0 ? static_cast<double>(done_ - std::max<std::int64_t>(first_, 0)) / elapsed_s : 0.0;
-  const std::string left = rate > 0 ? format_duration(static_cast<double>(total_ - done_) / rate) : "unknown";
-  const std::string line =
-      finished_ ? fmt::format("{} {}/{} in {} {}", label_, done_, total_, format_duration(elapsed_s), note)
-                : fmt::format("{} {:3.0f} % {}/{} {:.1f}/s, {} left {}", label_, 100.0 * share, done_, total_, rate, left, note);
+  // Before the second update nothing is known about the rate.
+  const std::string speed =
+      rate > 0 ? fmt::format(" {:.1f}/s, {} left", rate, format_duration(static_cast<double>(total_ - done_) / rate)) : std::string();
+  const std::string line = finished_ ? fmt::format("{} {}/{} in {} {}", label_, done_, total_, format_duration(elapsed_s), note)
+                                     : fmt::format("{} {:3.0f} % {}/{}{} {}", label_, 100.0 * share, done_, total_, speed, note);
   if (terminal_) {
     fmt::print(stderr, "\r\033[K{}", line);
   } else {

@@ -14,7 +14,7 @@ def main():
         print("skipped 'this build has no unchannel program'")
         return 77
     page = os.path.join(os.environ["UNCHANNEL_SOURCE_DIR"], "docs", "reference", "configuration.md")
-    generated = subprocess.run([program, "train", "--reference"], check=True, capture_output=True, text=True).stdout
+    generated = subprocess.run([program, "reference"], check=True, capture_output=True, text=True).stdout
     with open(page, encoding="utf-8") as file:
         written = file.read()
     difference = list(difflib.unified_diff(written.splitlines(), generated.splitlines(), "docs/reference/configuration.md", "generated", lineterm=""))

@@ -1,0 +1,25 @@
+#include <CLI/CLI.hpp>
+
+#include <fmt/core.h>
+
+#include <unchannel/base/config.hpp>
+
+#include "../run_config.hpp"
+#include "commands.hpp"
+
+namespace unchannel {
+
+void add_reference_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("reference", "print every key of a configuration as Markdown");
+  command->footer("Example: unchannel reference > keys.md\nExit codes: 0 ok");
+  command->callback([] {
+    RunConfig defaults;
+    fmt::print(
+        "# Configuration reference\n\n"
+        "Every key of a training configuration, from the settings' own documentation. The parameters of a channel stand in\n"
+        "`[channel.parameters]`; `unchannel plugins info ID` lists them. To renew this page: `script/reference`.\n{}",
+        settings_to_markdown([&](SettingsVisitor& visitor) { defaults.visit(visitor); }));
+  });
+}
+
+}  // namespace unchannel
