@@ -17,10 +17,10 @@ struct ParameterDescription {
   std::string doc;
   std::int32_t type = 0;
   std::uint32_t flags = 0;
-  nlohmann::json default_value;  ///< null when the parameter is required
+  nlohmann::json default_value{};  ///< null when the parameter is required
   double min_f64 = 0, max_f64 = 0;
   std::int64_t min_i64 = 0, max_i64 = 0;
-  std::vector<std::string> choices;
+  std::vector<std::string> choices{};
 
   bool required() const { return (flags & UNCHANNEL_PARAMETER_REQUIRED) != 0; }
   /// "(0, 1]", "≥ 3", "'a' · 'b'"; empty when everything of the type is allowed.

@@ -21,8 +21,8 @@ using LogSink = std::function<void(std::int32_t level, std::string_view from, st
 using ProgressSink = std::function<void(double fraction, std::string_view what)>;
 
 struct HostSettings {
-  std::string name;                  ///< whom log lines are from
-  std::filesystem::path library;     ///< its data folder is looked for beside it
+  std::string name;                    ///< whom log lines are from
+  std::filesystem::path library;       ///< its data folder is looked for beside it
   std::shared_ptr<ThreadPool> pool{};  ///< without one there is no thread_pool/1
   LogSink log{};                       ///< may be empty: messages are dropped
   ProgressSink progress{};             ///< may be empty

@@ -23,7 +23,7 @@ struct ProbeResult {
 };
 
 struct ProbeSettings {
-  std::filesystem::path worker;  ///< empty: UNCHANNEL_WORKER, else `unchannel-worker` beside this program
+  std::filesystem::path worker{};  ///< empty: UNCHANNEL_WORKER, else `unchannel-worker` beside this program
   double time_limit_s = 20.0;
 };
 

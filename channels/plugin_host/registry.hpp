@@ -12,12 +12,12 @@
 namespace unchannel {
 
 struct RegistrySettings {
-  std::vector<std::filesystem::path> plugin_dirs;  ///< --plugin-dir
-  bool default_folders = true;                     ///< also environment, user, installed and build folders
-  std::uint32_t threads = 0;                       ///< budget of plugins; 0: one for each hardware thread
-  ProbeSettings probe;
-  LogSink log;
-  ProgressSink progress;
+  std::vector<std::filesystem::path> plugin_dirs{};  ///< --plugin-dir
+  bool default_folders = true;                       ///< also environment, user, installed and build folders
+  std::uint32_t threads = 0;                         ///< budget of plugins; 0: one for each hardware thread
+  ProbeSettings probe{};
+  LogSink log{};
+  ProgressSink progress{};
 };
 
 /// A library that discovery came upon.
