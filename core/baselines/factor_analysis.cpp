@@ -64,6 +64,15 @@ void check_observations(const at::Tensor& y, std::int64_t M, const at::Tensor& s
   check<DataError>((sigma > 0).all().item<bool>() && sigma.isfinite().all().item<bool>(), "baselines: noise levels must be finite and above 0.");
 }
 
+// Modes in the order of falling response: all of the strong ones, then weak ones down to the first without evidence. A single weaker
+// mode that passes by chance would be divided by a response of 1e-6.
+at::Tensor kept_modes(const at::Tensor& response_M, const at::Tensor& power_M, double noise, double objects) {
+  const double strong = kWeakResponse * response_M[0].item<double>(), least_power = kEvidence * noise * std::sqrt(2 / objects);
+  std::int64_t kept = 0;
+  while (kept < response_M.size(0) && (response_M[kept].item<double>() > strong || power_M[kept].item<double>() > least_power)) ++kept;
+  return at::arange(kept, at::kLong);
+}
+
 struct Start {
   at::Tensor mean_K, loadings_KR;
 };
@@ -109,7 +118,6 @@ FactorAnalysis FactorAnalysis::fit(const at::Tensor& y_NM, const AffineResponse&
   check_observations(y_NM, M, sigma_N);
   check<ShapeError>(y_NM.size(0) >= 8, "baselines: factor analysis needs at least 8 observations, not {}.", y_NM.size(0));
   check<ConfigError>(options.rank >= 0 && options.iterations >= 1 && options.max_rank >= 1, "baselines: factor analysis needs rank ≥ 0, iterations ≥ 1 and max_rank ≥ 1.");
-  const double N = static_cast<double>(y_NM.size(0));
   const at::Tensor y = y_NM.to(at::kDouble) - response.offset_M;
   at::Tensor variance_N = sigma_N.defined() ? sigma_N.to(at::kDouble).square() : rough_variance(y).clamp_min(1e-30);
 
@@ -117,8 +125,7 @@ FactorAnalysis FactorAnalysis::fit(const at::Tensor& y_NM, const AffineResponse&
   const at::Tensor z_all = at::matmul(y, U_MM);
   const double noise = variance_N.mean().item<double>();
   const at::Tensor power = z_all.square().mean(0) - noise;
-  const double relative_floor = S.max().item<double>();
-  const at::Tensor keep = (((S > kWeakResponse * relative_floor) | (power > kEvidence * noise * std::sqrt(2 / N))) & (S > 1e-10 * relative_floor)).nonzero().squeeze(1);
+  const at::Tensor keep = kept_modes(S, power, noise, static_cast<double>(y_NM.size(0)));
   check<NumericalError>(keep.numel() > 0, "baselines: no mode of the response rises above the noise; factor analysis has nothing to fit.");
 
   FactorAnalysis model;

@@ -20,9 +20,9 @@ struct FactorAnalysisOptions {
 /// The linear-Gaussian estimator fitted to observations *only*: x = V S⁻¹ (m + L w), y = H x + offset + σ_i n, w ~ N(0, I_R),
 /// by EM with parameter expansion (Liu, Rubin & Wu 1998), white noise that differs from object to object.
 ///
-/// H = U S Vᵀ is known (probed or closed form). Modes in which the response is weak (S < 0.3 of its maximum) are kept only where
-/// the observations show more power than their noise, (mean z² − mean σ²) > 6 mean σ² √(2/N): elsewhere the restoration is 0,
-/// since nothing in the data speaks of it.
+/// H = U S Vᵀ is known (probed or closed form). Modes in which the response is weak (S < 0.3 of its maximum) are kept, in
+/// the order of S, as long as the observations show more power than their noise, mean z² − mean σ² > 6 mean σ² √(2/N): in the others
+/// the restoration is 0, since nothing in the data speaks of them.
 class FactorAnalysis {
  public:
   /// y_NM [N, M] observations · sigma_N [N] their noise, or undefined: then each object's σ is fitted too (maximum likelihood).

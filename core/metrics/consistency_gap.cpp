@@ -7,7 +7,6 @@
 
 #include "sliced_distance.hpp"
 #include "tensor_ops.hpp"
-#include "two_sample.hpp"
 
 namespace unchannel::metrics {
 namespace {
@@ -21,19 +20,14 @@ at::Tensor gap_directions(const at::Tensor& observed_BD, std::int64_t count, Ran
   return at::cat({uniform_PD, weighted_PD / weighted_PD.norm(2, {1}, true).clamp_min(1e-30)}, 0);
 }
 
-at::Tensor even_rows(const at::Tensor& x, std::int64_t rows) {
-  return x.size(0) <= rows ? x : x.slice(0, 0, x.size(0), (x.size(0) + rows - 1) / rows);
-}
-
 }  // namespace
 
-ConsistencyGap::ConsistencyGap(const at::Tensor& observed_BD, RandomKey key, GapOptions options) : options_(options) {
+ConsistencyGap::ConsistencyGap(const at::Tensor& observed_BD, RandomKey key, GapOptions options) {
   check<ShapeError>(observed_BD.dim() == 2 && observed_BD.size(0) >= 8, "metrics: the consistency gap needs at least 8 held-out observations [B, D].");
   check<DataError>(observed_BD.isfinite().all().item<bool>(), "metrics: held-out observations hold NaN or infinity; fill masked pixels first.");
   const at::Tensor observed = observed_BD.to(at::kCPU, at::kFloat);
   rows_ = observed.size(0);
-  observed_subset_ = even_rows(observed, options_.energy_rows).clone();
-  directions_PD_ = gap_directions(observed, options_.directions, key);
+  directions_PD_ = gap_directions(observed, options.directions, key);
   const at::Tensor projected_PB = at::matmul(directions_PD_, observed.t());
   observed_sorted_PB_ = sort_rows(projected_PB);
   spread_ = std::sqrt(projected_PB.to(at::kDouble).var(1, false).mean().item<double>());
@@ -52,14 +46,15 @@ GapResult ConsistencyGap::operator()(const at::Tensor& simulated_ND) const {
     return {infinite, std::sqrt(unit_floor_squared_), infinite, infinite, infinite, infinite};
   }
   GapResult result;
-  const double squared = wasserstein2_squared(sorted_projections(simulated, directions_PD_), observed_sorted_PB_).mean().item<double>();
+  const at::Tensor simulated_sorted_PN = sorted_projections(simulated, directions_PD_);
+  const double squared = wasserstein2_squared(simulated_sorted_PN, observed_sorted_PB_).mean().item<double>();
   const double floor_squared = unit_floor_squared_ * (1.0 / static_cast<double>(simulated.size(0)) + 1.0 / static_cast<double>(rows_));
   result.sliced_w2 = std::sqrt(squared);
   result.floor = std::sqrt(floor_squared);
   result.excess_squared = squared - floor_squared;
   result.excess = std::sqrt(std::max(result.excess_squared, 0.0));
   result.relative = spread_ > 0 ? result.excess / spread_ : std::numeric_limits<double>::infinity();
-  result.energy = energy_distance(even_rows(simulated, options_.energy_rows), observed_subset_, {.paired = false, .max_rows = options_.energy_rows});
+  result.energy = energy_of_sorted(simulated_sorted_PN, observed_sorted_PB_).mean().item<double>();
   return result;
 }
 

@@ -16,14 +16,13 @@ struct GapResult {
   double excess_squared = 0;  ///< sliced_w2² − floor², signed: averages to 0 for equal laws
   double excess = 0;       ///< √max(excess_squared, 0), data units
   double relative = 0;     ///< excess / root mean square spread of the observed projections: 0.05 means "5 % of the spread"
-  double energy = 0;       ///< unbiased energy distance on at most 512 objects of each sample, data units
+  double energy = 0;       ///< unbiased energy distance, mean over the directions, data units
 };
 
-/// Settings of the gap. Half of the directions are uniform on the sphere, half are drawn from N(0, Cov(observed)): in a thousand
+/// Half of the directions are uniform on the sphere, half are drawn from N(0, Cov(observed)): in a thousand
 /// dimensions of mostly noise a uniform direction hardly sees the few in which the signal lives.
 struct GapOptions {
   std::int64_t directions = 256;
-  std::int64_t energy_rows = 512;
 };
 
 /// Holds the observed sample's directions, sorted projections and floor, so that a comparison costs one projection and one sort
@@ -38,13 +37,11 @@ class ConsistencyGap {
   GapResult operator()(const at::Tensor& simulated_ND) const;
 
  private:
-  at::Tensor observed_subset_;
   at::Tensor directions_PD_;
   at::Tensor observed_sorted_PB_;
   double unit_floor_squared_ = 0;  // floor² = unit_floor_squared_ · (1/N + 1/B)
   double spread_ = 0;
   std::int64_t rows_ = 0;
-  GapOptions options_;
 };
 
 /// One comparison; use the class where the observed sample stays the same.

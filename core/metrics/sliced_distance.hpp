@@ -22,6 +22,10 @@ at::Tensor sort_rows(const at::Tensor& x_PN);
 /// functions, exact for unequal sizes too (both are steps; the integral is taken piece by piece).
 at::Tensor wasserstein2_squared(const at::Tensor& sorted_PN, const at::Tensor& sorted_PM);
 
+/// Energy distance 2 E|X − Y| − E|X − X′| − E|Y − Y′| of every pair of sorted rows, [P] float64, unbiased (U-statistics); rows of at
+/// least 2 values. Time O(N + M) a row.
+at::Tensor energy_of_sorted(const at::Tensor& sorted_PN, const at::Tensor& sorted_PM);
+
 /// SW2 = √(mean over directions of W2²) between two samples, in data units. Throws ShapeError, DataError.
 double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tensor& directions_PD);
 

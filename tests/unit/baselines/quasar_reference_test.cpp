@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <unchannel/base/error.hpp>
-#include <unchannel/baselines/quasar_reference.hpp>
+#include <unchannel/baselines/quasar_reference_set.hpp>
 
 #include "blur_channel.hpp"
 
@@ -177,6 +177,39 @@ TEST(NoiseFromSnr, IsTheMeanAbsoluteFluxOverTheRatio) {
   const AffineResponse identity{at::eye(3, at::kDouble), at::zeros({3}, at::kDouble)};
   const at::Tensor truth = at::tensor({1.0, -2.0, 3.0}, at::kDouble).unsqueeze(0);
   EXPECT_DOUBLE_EQ(noise_from_snr(identity, truth, at::full({1}, 4.0, at::kDouble))[0].item<double>(), 0.5);
+}
+
+TEST(QuasarReferences, ExactMeanIsBestAndADrawCostsTwice) {
+  // Smooth synthetic prior of rank 2 in the rest frame, so that the posterior is one Gaussian.
+  std::vector<double> rest, mean, factors, grid;
+  for (int i = 0; i <= 100; ++i) {
+    rest.push_back(1000 + 4.0 * i);
+    mean.push_back(2 + std::sin(i / 10.0));
+    factors.push_back(std::cos(i / 15.0));
+    factors.push_back(0.5 * std::sin(i / 4.0));
+  }
+  for (int d = 0; d < 64; ++d) grid.push_back(1010 * std::pow(1390.0 / 1010, d / 63.0));
+  const QuasarPrior quasar(rest, mean, factors, "test", "");
+  const NodePrior prior = rest_frame_prior(quasar, grid);
+  const std::int64_t objects = 1500;
+  at::Tensor m = at::empty({64}, at::kDouble), F = at::empty({64, 2}, at::kDouble);
+  prior.node(0, m.mutable_data_ptr<double>(), F.mutable_data_ptr<double>());
+  QuasarReferenceInput input;
+  input.wavelength_angstrom_D = grid;
+  input.rest_frame = true;
+  input.truth_BD = m + at::matmul(normals(objects, 2, 1), F.t());
+  input.snr_B = at::linspace(0.5, 2, objects, at::kDouble);
+  input.object_id_B = at::arange(objects, at::kLong);
+  const at::Tensor sigma = input.truth_BD.abs().mean(1) / input.snr_B;  // line spread far below a pixel
+  input.observed_BD = input.truth_BD + sigma.unsqueeze(1) * normals(objects, 64, 2);
+  const QuasarReferences result = quasar_references(quasar, input);
+  const auto mse = [&](const at::Tensor& a) { return (a - input.truth_BD).square().mean().item<double>(); };
+  EXPECT_NEAR(mse(result.exact.mean_BD), result.mmse_bound * result.mmse_bound, 0.12 * mse(result.exact.mean_BD));  // two factors an object, noisy ones dominate: s.e. about 4 %
+  EXPECT_NEAR(mse(result.exact.draw_BD), 2 * mse(result.exact.mean_BD), 0.12 * mse(result.exact.draw_BD));
+  EXPECT_GT(mse(result.linear_BD), mse(result.exact.mean_BD));  // it does not know each object's noise
+  EXPECT_LT(mse(result.linear_BD), 2 * mse(result.exact.mean_BD));
+  input.wavelength_angstrom_D[5] += 1;
+  EXPECT_THROW(quasar_references(quasar, input), ConfigError);
 }
 
 TEST(QuasarReference, BadInputIsNamed) {

@@ -30,7 +30,7 @@ TEST(ConsistencyGap, IsZeroOnAverageForEqualLaws) {
   }
   const double floor = gap(noisy(700, 30, 5)).floor;
   EXPECT_LT(std::abs(squared), 0.35 * floor * floor);  // one draw scatters by about the floor²/2; the observed sample is common to all ten
-  EXPECT_NEAR(energy, 0.0, 0.05);
+  EXPECT_NEAR(energy, 0.0, 0.01);
 }
 
 TEST(ConsistencyGap, SeesAFewSignalDirectionsInALotOfNoise) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <unchannel/base/error.hpp>
 #include <unchannel/metrics/sliced_distance.hpp>
+#include <unchannel/metrics/two_sample.hpp>
 
 #include "golden/golden.hpp"
 #include "samples.hpp"
@@ -38,6 +39,14 @@ TEST(SlicedW2, GaussianScaleMatchesTheClosedForm) {
   // W2 of N(0, 1) and N(0, s²) is s − 1 in every direction; the sample of 4,000 adds about 0.03 in quadrature.
   const at::Tensor directions = fixed_directions(4, 64);
   EXPECT_NEAR(sliced_w2(1.5 * normals(4000, 4, 2), normals(4000, 4, 3), directions), 0.5, 0.02);
+}
+
+TEST(EnergyOfSorted, IsTheEnergyDistanceOfEveryDirection) {
+  const at::Tensor a = normals(50, 3, 21), b = 1.4 * normals(80, 3, 22) + 0.3;
+  const at::Tensor directions = at::eye(3);
+  const at::Tensor result = energy_of_sorted(sorted_projections(a, directions), sorted_projections(b, directions));
+  for (std::int64_t d = 0; d < 3; ++d)  // the general routine, in one dimension
+    EXPECT_NEAR(result[d].item<double>(), energy_distance(a.slice(1, d, d + 1), b.slice(1, d, d + 1)), 1e-6);
 }
 
 TEST(FixedDirections, AreUnitVectorsAndDoNotDependOnTheirNumber) {

@@ -1,0 +1,219 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <unordered_map>
+#include <unchannel/base/atomic_file.hpp>
+#include <unchannel/base/error.hpp>
+#include <unchannel/baselines/quasar_reference_set.hpp>
+#include <unchannel/data/dataset.hpp>
+#include <unchannel/metrics/evaluation.hpp>
+
+#include "commands.hpp"
+
+// Shape legend: N objects · D pixels
+namespace unchannel {
+namespace {
+
+struct EvaluateArguments {
+  std::string truth, restored, observed, prior, json;
+  double data_range = 0;
+};
+
+/// A data file and the row of each object in it.
+struct ObjectFile {
+  DatasetReader reader;
+  std::optional<std::unordered_map<std::int64_t, std::uint64_t>> row_of;  // absent: the file has no ids
+
+  explicit ObjectFile(const std::string& path) : reader(path) {
+    const auto ids = reader.object_ids();
+    if (!ids) return;
+    row_of.emplace();
+    for (std::size_t row = 0; row < ids->size(); ++row) {
+      check<DataError>(row_of->emplace((*ids)[row], row).second, "{}: object_id {} occurs twice; rows are matched by it, so it must be unique.", path, (*ids)[row]);
+    }
+  }
+};
+
+/// Rows of `file` that hold the objects `ids`, in that order. Where neither file has ids, rows are matched by their order.
+std::vector<std::uint64_t> matched_rows(const ObjectFile& file, const ObjectFile& restored, const std::vector<std::int64_t>& ids) {
+  const std::string path = file.reader.path().string(), other = restored.reader.path().string();
+  check<DataError>(file.row_of.has_value() == restored.row_of.has_value(),
+                   "{} and {}: one file has /object_id and the other not, so their rows cannot be matched. Write both with the same version of "
+                   "unchannel, or remove /object_id from the one that has it to match by row order.", path, other);
+  std::vector<std::uint64_t> rows;
+  if (!file.row_of) {
+    check<DataError>(file.reader.rows() == restored.reader.rows(), "{} has {} rows and {} has {}; without /object_id they must agree.", path, file.reader.rows(), other,
+                     restored.reader.rows());
+    for (std::uint64_t row = 0; row < file.reader.rows(); ++row) rows.push_back(row);
+    return rows;
+  }
+  std::size_t missing = 0;
+  std::int64_t first_missing = 0;
+  for (const std::int64_t id : ids) {
+    const auto found = file.row_of->find(id);
+    if (found != file.row_of->end()) rows.push_back(found->second);
+    else if (missing++ == 0) first_missing = id;
+  }
+  check<DataError>(missing == 0, "{}: {} of the {} objects of {} are not in it, the first with object_id {}. Give the file these observations were made from.", path, missing,
+                   ids.size(), other, first_missing);
+  return rows;
+}
+
+at::Tensor read_matrix(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
+  at::Tensor x_ND = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(reader.dim())}, at::kFloat);
+  reader.read_rows(std::span(rows), {x_ND.mutable_data_ptr<float>(), static_cast<std::size_t>(x_ND.numel())});
+  return x_ND;
+}
+
+/// Restored signals; of several transport samples of an object the first.
+at::Tensor read_restored(const DatasetReader& reader, const std::vector<std::uint64_t>& rows, std::uint64_t dim) {
+  const at::Tensor x = read_matrix(reader, rows);
+  const auto samples = reader.row_shape().size() > 1 && reader.row_shape()[0] * dim == reader.dim() ? reader.row_shape()[0] : 1;
+  check<ShapeError>(samples * dim == reader.dim(), "{}: a row has {} elements and the truth's {}; they must be signals of one grid.", reader.path().string(), reader.dim(), dim);
+  return x.slice(1, 0, static_cast<std::int64_t>(dim)).contiguous();
+}
+
+/// What is known about the truth: its values, mask, own noise, wavelengths, redshifts.
+metrics::EvaluationInput read_truth(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
+  metrics::EvaluationInput input;
+  input.truth_ND = read_matrix(reader, rows);
+  const auto elements = static_cast<std::size_t>(input.truth_ND.numel());
+  if (reader.has_mask()) {
+    at::Tensor mask = at::empty(input.truth_ND.sizes(), at::kByte);
+    reader.read_mask(std::span(rows), {mask.mutable_data_ptr<std::uint8_t>(), elements});
+    input.valid_ND = mask.eq(0);
+  }
+  if (reader.has_ivar()) {
+    at::Tensor ivar = at::empty(input.truth_ND.sizes(), at::kFloat);
+    reader.read_ivar(std::span(rows), {ivar.mutable_data_ptr<float>(), elements});
+    input.valid_ND = input.valid_ND.defined() ? input.valid_ND.logical_and(ivar.gt(0)) : ivar.gt(0);
+    input.truth_variance_ND = ivar.clamp_min(1e-30).reciprocal();
+  }
+  if (reader.wavelength()) {
+    const auto redshift = reader.redshift();
+    if (reader.wavelength()->frame == "rest" || redshift) input.wavelength_D = at::tensor(reader.wavelength()->angstrom, at::kDouble);
+    if (reader.wavelength()->frame != "rest" && redshift) {
+      std::vector<double> selected;
+      for (const std::uint64_t row : rows) selected.push_back((*redshift)[row]);
+      input.redshift_N = at::tensor(selected, at::kDouble);
+    }
+  }
+  return input;
+}
+
+at::Tensor read_scalar_latent(const DatasetReader& reader, const std::string& name, const std::vector<std::uint64_t>& rows) {
+  const LatentValues values = reader.read_latent(name, std::span(rows));
+  const auto* numbers = std::get_if<std::vector<float>>(&values);
+  check<DataError>(numbers && numbers->size() == rows.size(), "{}: /latents/{} must be one float32 an observation.", reader.path().string(), name);
+  return at::tensor(*numbers);
+}
+
+baselines::QuasarReferences exact_references(const EvaluateArguments& arguments, const DatasetReader& truth, const DatasetReader& observed,
+                                             const std::vector<std::uint64_t>& observed_rows, const at::Tensor& truth_ND, const at::Tensor& observed_ND,
+                                             const std::vector<std::int64_t>& ids) {
+  const nlohmann::json origin = nlohmann::json::parse(truth.attribute("provenance"), nullptr, false);
+  check<ConfigError>(truth.wavelength().has_value() && origin.is_object() && origin.value("made_by", "") == "unchannel import quasar-prior",
+                     "{}: was not made by `unchannel import quasar-prior`; exact references exist for that semi-synthetic set only. Leave --prior out.", truth.path().string());
+  check<ConfigError>(!origin.value("forest", false) && origin.value("broad_absorption", 0.0) == 0,
+                     "{}: has absorption that the Gaussian prior does not describe, so the references would not be exact. Leave --prior out.", truth.path().string());
+  for (const LatentInfo& latent : observed.latents())
+    check<ConfigError>(latent.name == "snr" || latent.name == "resolution",
+                       "{}: has the latent '{}'; the exact references hold for line spread and white noise of a given SNR only. Leave --prior out.",
+                       observed.path().string(), latent.name);
+  baselines::QuasarReferenceInput input;
+  input.wavelength_angstrom_D = truth.wavelength()->angstrom;
+  input.rest_frame = truth.wavelength()->frame == "rest";
+  input.redshift_min = origin.value("redshift_min", 2.75);
+  input.redshift_max = origin.value("redshift_max", 3.25);
+  input.lsf_fwhm_ln_lambda = read_scalar_latent(observed, "resolution", observed_rows).mean().item<double>();
+  input.snr_B = read_scalar_latent(observed, "snr", observed_rows);
+  input.observed_BD = observed_ND;
+  input.truth_BD = truth_ND;
+  input.object_id_B = at::tensor(ids, at::kLong);
+  return baselines::quasar_references(load_quasar_prior(arguments.prior), input);
+}
+
+void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>& results) {
+  fmt::print("{:<28}{:>18}{:>10}{:>12}{:>10}{:>10}{:>18}{:>24}\n", "", "RMSE", "PSNR/dB", "excess SW2", "energy", "MMD", "spread error/%", "Ly alpha < 500 km/s/%");
+  for (const auto& [name, e] : results) {
+    std::string line = fmt::format("{:<28}{:>10.4f} ± {:<5.4f}{:>10.2f}", name, e.rmse.value, e.rmse.standard_error, e.psnr_db);
+    line += e.sliced ? fmt::format("{:>12.4f}{:>10.4f}{:>10.4f}", e.sliced->excess, *e.energy_distance, e.mmd->mmd) : fmt::format("{:>12}{:>10}{:>10}", "-", "-", "-");
+    line += e.spread_error ? fmt::format("{:>10.2f} ± {:<5.2f}", 100 * e.spread_error->value, 100 * e.spread_error->standard_error) : fmt::format("{:>18}", "-");
+    const auto lya = std::find_if(e.lines.begin(), e.lines.end(), [](const auto& l) { return l.name == "Ly_alpha"; });
+    line += lya != e.lines.end() ? fmt::format("{:>10.1f} ± {:<4.1f}(n={})", 100 * lya->fraction_within.value, 100 * lya->fraction_within.standard_error, lya->in_coverage)
+                                 : fmt::format("{:>24}", "-");
+    fmt::print("{}\n", line);
+    if (e.rmse_noise_subtracted) fmt::print("{:<28}RMSE without the reference's own noise: {:.4f}\n", "", *e.rmse_noise_subtracted);
+  }
+  const metrics::Evaluation& first = results.front().second;
+  fmt::print("{} objects of {} pixels, {:.2f} % of them with known truth; ± is one bootstrap standard error; PSNR range {:.4g}.\n", first.objects, first.pixels,
+             100 * first.valid_share, first.data_range);
+  for (const auto& line : first.lines)
+    fmt::print("{} of {}: {} objects in coverage, median |velocity error| {:.0f} km/s, median relative height error {:+.3f}\n", line.name, results.front().first, line.in_coverage,
+               line.median_abs_velocity_km_s, line.median_height_error);
+}
+
+void evaluate(const EvaluateArguments& arguments) {
+  check<ConfigError>(arguments.prior.empty() || !arguments.observed.empty(), "evaluate --prior: the exact references are computed from the observations; give them with --observed.");
+  const ObjectFile restored(arguments.restored), truth(arguments.truth);
+  std::vector<std::int64_t> ids = restored.reader.object_ids().value_or(std::vector<std::int64_t>{});
+  std::vector<std::uint64_t> restored_rows(restored.reader.rows());
+  for (std::size_t row = 0; row < restored_rows.size(); ++row) restored_rows[row] = row;
+  const std::vector<std::uint64_t> truth_rows = matched_rows(truth, restored, ids);
+  if (ids.empty()) ids.assign(restored_rows.begin(), restored_rows.end());
+
+  metrics::EvaluationInput input = read_truth(truth.reader, truth_rows);
+  input.data_range = arguments.data_range;
+  nlohmann::json json = {{"truth", arguments.truth}, {"restored", arguments.restored}, {"objects", ids.size()}};
+  std::vector<std::pair<std::string, metrics::Evaluation>> results;
+  const auto add = [&](const std::string& name, const at::Tensor& x_ND) {
+    input.restored_ND = x_ND;
+    results.emplace_back(name, metrics::evaluate(input));
+    json["results"][name] = metrics::to_json(results.back().second);
+  };
+  add("restored", read_restored(restored.reader, restored_rows, truth.reader.dim()));
+  if (!arguments.observed.empty()) {
+    const ObjectFile observed(arguments.observed);
+    const std::vector<std::uint64_t> observed_rows = matched_rows(observed, restored, restored.row_of ? ids : std::vector<std::int64_t>{});
+    const at::Tensor observed_ND = read_matrix(observed.reader, observed_rows);
+    if (observed.reader.dim() == truth.reader.dim()) add("observed", observed_ND);
+    if (!arguments.prior.empty()) {
+      const baselines::QuasarReferences references = exact_references(arguments, truth.reader, observed.reader, observed_rows, input.truth_ND, observed_ND, ids);
+      add("best_linear_estimator", references.linear_BD);
+      add("exact_posterior_mean", references.exact.mean_BD);
+      add("exact_posterior_draw", references.exact.draw_BD);
+      json["mmse_bound_data_units"] = references.mmse_bound;
+      json["rmse_over_exact_draw"] = results.front().second.rmse.value / results.back().second.rmse.value;
+    }
+  }
+  print_table(results);
+  if (json.contains("rmse_over_exact_draw")) fmt::print("RMSE over that of one exact posterior draw: {:.3f}\n", json["rmse_over_exact_draw"].get<double>());
+  if (!arguments.json.empty()) write_file_atomically(arguments.json, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& app) {
+  auto arguments = std::make_shared<EvaluateArguments>();
+  CLI::App* command = app.add_subcommand("evaluate", "compare restored with true signals");
+  command->add_option("--truth", arguments->truth, "HDF5 file with the true signals (or reference observations with ivar)")->required();
+  command->add_option("--restored", arguments->restored, "HDF5 file with the restored signals; rows are matched by /object_id")->required();
+  command->add_option("--observed", arguments->observed, "HDF5 file with the observations: adds them as a row");
+  command->add_option("--prior", arguments->prior, "eBOSS quasar prior (npz or wheel): adds the exact references of the semi-synthetic set");
+  command->add_option("--data-range", arguments->data_range, "of the PSNR, in data units (default: the truth's largest minus smallest value)");
+  command->add_option("--json", arguments->json, "file for the same figures, units in the keys");
+  command->footer(
+      "Example: unchannel evaluate --truth signals.h5 --restored restored.h5 --observed observed.h5 --json figures.json\n"
+      "Exit codes: 0 done, 2 usage, 4 data (rows that do not match, shapes), 5 numerical");
+  command->callback([arguments] { evaluate(*arguments); });
+}
+
+}  // namespace unchannel
