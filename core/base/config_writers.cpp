@@ -12,6 +12,13 @@ namespace {
 /// JSON's escapes are TOML's. Bytes that are not UTF-8 cannot be written in either and become U+FFFD.
 std::string quote(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
+/// Text inside a Markdown table: a bar would end the cell.
+std::string cell(const std::string& text) {
+  std::string escaped;
+  for (const char letter : text) escaped += letter == '|' ? std::string("\\|") : std::string(1, letter);
+  return escaped;
+}
+
 std::string toml_key(const std::string& key) {
   const bool bare = !key.empty() && key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
   return bare ? key : quote(key);
@@ -127,10 +134,10 @@ class TomlRenderer final : public Renderer {
 class MarkdownRenderer final : public Renderer {
  private:
   void emit(FieldDoc field, const std::string& value, const std::string& range) override {
-    row(fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.key, value, range, field.unit, field.doc));
+    row(fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.key, cell(value), range, field.unit, cell(field.doc)));
   }
   void emit_table(FieldDoc field, const std::string&) override {
-    row(fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, field.doc));
+    row(fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, cell(field.doc)));
   }
   void begin_section(FieldDoc field) override { out_ += fmt::format("\n### `[{}]`\n\n{}\n", prefix_, field.doc); }
   void row(const std::string& text) {

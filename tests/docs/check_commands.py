@@ -7,6 +7,7 @@ relative paths work as written and whatever the commands write is thrown away. t
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,9 @@ NEEDS_PROGRAM = re.compile(r"bin/unchannel(?!-)")  # unchannel-worker is part of
 
 def mirror(root, scratch):
     for name in os.listdir(root):
-        if name not in (".git", "build", "runs", "data"):
+        if name == "configs":  # copied: paths in a configuration lead from its own folder into the scratch folder
+            shutil.copytree(os.path.join(root, name), os.path.join(scratch, name))
+        elif name not in (".git", "build", "runs", "data"):
             os.symlink(os.path.join(os.path.abspath(root), name), os.path.join(scratch, name))
     binary = os.environ.get("UNCHANNEL_BINARY_DIR")
     if binary:

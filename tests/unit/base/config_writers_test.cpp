@@ -90,5 +90,11 @@ TEST(SettingsToMarkdown, EveryKeyHasARowBelowATableHead) {
                 "| `rate` | `0.5` | [0, 1] | 1/s | How fast |\n");
 }
 
+TEST(SettingsToMarkdown, BarsInTextDoNotEndACell) {
+  std::string value = "a|b";
+  const std::string text = settings_to_markdown([&](SettingsVisitor& visitor) { visitor.text({"key", "one|two"}, value); });
+  EXPECT_NE(text.find("| `key` | `\"a\\|b\"` |  |  | one\\|two |\n"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace unchannel::test
