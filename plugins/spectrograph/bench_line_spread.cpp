@@ -1,8 +1,9 @@
-// Time of one spectrum through the line-spread function: the plugin's loops against FFTW (float32, FFTW_ESTIMATE as the determinism rule demands).
+// Time of one spectrum through the line-spread function: the plugin's loops against FFTW (float32, FFTW_ESTIMATE as the determinism rule
+// demands).
 //   bench_line_spread [pixels]
-// Columns: sigma in pixels; the plugin (kernel, padding and convolution); one forward and one backward real transform of the padded row; the same
-// with REDFT10 / REDFT01, whose symmetry gives the reflecting edges for free. The FFT columns leave out the transfer function (its exponentials cost about
-// as much as the plugin's kernel), so they are lower bounds. Best of 25 repetitions of 1,000 spectra, microseconds.
+// Columns: sigma in pixels; the plugin (kernel, padding and convolution); one forward and one backward real transform of the padded row;
+// the same with REDFT10 / REDFT01, whose symmetry gives the reflecting edges for free. The FFT columns leave out the transfer function (its
+// exponentials cost about as much as the plugin's kernel), so they are lower bounds. Best of 25 repetitions of 1,000 spectra, microseconds.
 #include <fftw3.h>
 
 #include <algorithm>
@@ -28,7 +29,9 @@ double microseconds(Body&& body) {
   double best = 1e9;
   for (int repetition = 0; repetition < 25; ++repetition) {
     const double start = cpu_seconds();
-    for (int i = 0; i < 1000; ++i) { body(i); }
+    for (int i = 0; i < 1000; ++i) {
+      body(i);
+    }
     best = std::min(best, (cpu_seconds() - start) * 1e3);
   }
   return best;
@@ -39,9 +42,13 @@ int friendly(int length) {
   for (;; ++length) {
     int rest = length;
     for (const int prime : {2, 3, 5}) {
-      while (rest % prime == 0) { rest /= prime; }
+      while (rest % prime == 0) {
+        rest /= prime;
+      }
     }
-    if (rest == 1) { return length; }
+    if (rest == 1) {
+      return length;
+    }
   }
 }
 
@@ -57,7 +64,9 @@ int main(int argc, char** argv) {
   std::fill_n(row, pixels, 1.0F);
   const double symmetric = microseconds([&](int) {
     fftwf_execute(dct);
-    for (int k = 0; k < pixels; ++k) { spectrum[k] *= 1.0F / static_cast<float>(2 * pixels); }
+    for (int k = 0; k < pixels; ++k) {
+      spectrum[k] *= 1.0F / static_cast<float>(2 * pixels);
+    }
     fftwf_execute(back);
   });
   std::printf("%8s %10s %12s %12s\n", "sigma", "plugin", "FFTW r2c/c2r", "FFTW DCT");
@@ -72,7 +81,9 @@ int main(int argc, char** argv) {
     std::fill_n(padded, length, 1.0F);
     const double fft = microseconds([&](int) {
       fftwf_execute(forward);
-      for (int k = 0; k <= length / 2; ++k) { half[k][0] /= static_cast<float>(length), half[k][1] /= static_cast<float>(length); }
+      for (int k = 0; k <= length / 2; ++k) {
+        half[k][0] /= static_cast<float>(length), half[k][1] /= static_cast<float>(length);
+      }
       fftwf_execute(backward);
     });
     std::printf("%8.3g %10.2f %12.2f %12.2f\n", sigma, own, fft, symmetric);

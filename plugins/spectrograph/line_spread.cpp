@@ -9,10 +9,10 @@
 namespace spectrograph {
 namespace {
 
-constexpr double kReach = 5;        // standard deviations
-constexpr double kBandLimit = 16;   // pixels; above it every eighth pixel is enough
+constexpr double kReach = 5;       // standard deviations
+constexpr double kBandLimit = 16;  // pixels; above it every eighth pixel is enough
 constexpr int64_t kStride = 8;
-constexpr int64_t kTaps = 12;       // of the interpolation: coarse points c - 5 … c + 6
+constexpr int64_t kTaps = 12;  // of the interpolation: coarse points c - 5 … c + 6
 constexpr int64_t kBefore = 5;
 
 /// erf differences; their cost per weight is what makes the series below worth while.
@@ -24,8 +24,8 @@ void small_weights(double sigma, std::vector<double>& w) {
   }
 }
 
-/// The integral over a pixel as a series in 1 / sigma² (Hermite polynomials of u = k / sigma; first term left out: He8 / (92897280 sigma^8)), the
-/// exponential by recurrence.
+/// The integral over a pixel as a series in 1 / sigma² (Hermite polynomials of u = k / sigma; first term left out: He8 / (92897280
+/// sigma^8)), the exponential by recurrence.
 void wide_weights(double sigma, std::vector<double>& w) {
   const double v = 1 / (sigma * sigma);
   const double ratio = std::exp(-v);
@@ -42,7 +42,8 @@ void wide_weights(double sigma, std::vector<double>& w) {
   }
 }
 
-/// table[8 t + p]: weight of coarse point t - 5 for the pixel p / 8 behind coarse point 0; a unit Gaussian on a unit grid, rows scaled to sum 1.
+/// table[8 t + p]: weight of coarse point t - 5 for the pixel p / 8 behind coarse point 0; a unit Gaussian on a unit grid, rows scaled to
+/// sum 1.
 const std::array<float, kTaps * kStride>& interpolation_table() {
   static const auto table = [] {
     std::array<float, kTaps * kStride> t{};
@@ -53,7 +54,9 @@ const std::array<float, kTaps * kStride>& interpolation_table() {
         const double distance = static_cast<double>(phase) / kStride - static_cast<double>(tap - kBefore);
         sum += row[tap] = std::exp(-distance * distance / 2);
       }
-      for (int64_t tap = 0; tap < kTaps; ++tap) { t[kStride * tap + phase] = static_cast<float>(row[tap] / sum); }
+      for (int64_t tap = 0; tap < kTaps; ++tap) {
+        t[kStride * tap + phase] = static_cast<float>(row[tap] / sum);
+      }
     }
     return t;
   }();
@@ -66,14 +69,18 @@ std::vector<float> pixel_integrated_gaussian(double sigma_pixels) {
   std::vector<double> w(static_cast<size_t>(std::ceil(kReach * sigma_pixels + 0.5)) + 1);
   sigma_pixels < 3 ? small_weights(sigma_pixels, w) : wide_weights(sigma_pixels, w);
   double sum = w[0];
-  for (size_t k = 1; k < w.size(); ++k) { sum += 2 * w[k]; }
+  for (size_t k = 1; k < w.size(); ++k) {
+    sum += 2 * w[k];
+  }
   std::vector<float> rounded(w.size());
   std::ranges::transform(w, rounded.begin(), [sum](double value) { return static_cast<float>(value / sum); });
   return rounded;
 }
 
 void LineSpread::set_kernel(double sigma_pixels) {
-  if (sigma_pixels == kernel_sigma_) { return; }
+  if (sigma_pixels == kernel_sigma_) {
+    return;
+  }
   kernel_sigma_ = sigma_pixels;
   if (sigma_pixels < kBandLimit) {
     kernel_ = pixel_integrated_gaussian(sigma_pixels);
@@ -82,7 +89,9 @@ void LineSpread::set_kernel(double sigma_pixels) {
   kernel_ = pixel_integrated_gaussian(std::sqrt(sigma_pixels * sigma_pixels - static_cast<double>(kStride * kStride)));
   const int64_t radius = static_cast<int64_t>(kernel_.size()) - 1;
   weights_.assign(static_cast<size_t>((2 * radius + 32) / 32 * 32), 0.0F);  // 2 radius + 1 taps, rounded up to a multiple of 32
-  for (int64_t k = -radius; k <= radius; ++k) { weights_[k + radius] = kernel_[std::abs(k)]; }
+  for (int64_t k = -radius; k <= radius; ++k) {
+    weights_[k + radius] = kernel_[std::abs(k)];
+  }
 }
 
 void LineSpread::pad(std::span<const float> x, int64_t before, int64_t after) {
@@ -98,8 +107,12 @@ void LineSpread::pad(std::span<const float> x, int64_t before, int64_t after) {
     std::reverse_copy(x.end() - after, x.end(), padded_.begin() + before + pixels_);
     return;
   }
-  for (int64_t i = 0; i < before; ++i) { padded_[i] = reflected(i - before); }
-  for (int64_t i = 0; i < after; ++i) { padded_[before + pixels_ + i] = reflected(pixels_ + i); }
+  for (int64_t i = 0; i < before; ++i) {
+    padded_[i] = reflected(i - before);
+  }
+  for (int64_t i = 0; i < after; ++i) {
+    padded_[before + pixels_ + i] = reflected(pixels_ + i);
+  }
 }
 
 void LineSpread::apply(double sigma_pixels, std::span<const float> x, std::span<float> y) {

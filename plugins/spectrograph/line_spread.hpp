@@ -7,17 +7,17 @@
 
 namespace spectrograph {
 
-/// Weights of a Gaussian integrated over pixels: w[k] = Phi((k + 1/2) / sigma) - Phi((k - 1/2) / sigma), k = 0 … ceil(5 sigma + 1/2), scaled so that
-/// w[0] + 2 (w[1] + …) = 1. sigma in pixels, > 0, also far below one. Absolute error <= 2e-8 before rounding to float.
+/// Weights of a Gaussian integrated over pixels: w[k] = Phi((k + 1/2) / sigma) - Phi((k - 1/2) / sigma), k = 0 … ceil(5 sigma + 1/2),
+/// scaled so that w[0] + 2 (w[1] + …) = 1. sigma in pixels, > 0, also far below one. Absolute error <= 2e-8 before rounding to float.
 std::vector<float> pixel_integrated_gaussian(double sigma_pixels);
 
-/// y = K x: K is convolution with those weights, the spectrum continued by reflection about its end edges (x[-1] = x[0]). K is symmetric and its rows
-/// sum to one, so K is its own adjoint, and flux and constants are conserved. One object per task: it owns scratch memory.
+/// y = K x: K is convolution with those weights, the spectrum continued by reflection about its end edges (x[-1] = x[0]). K is symmetric
+/// and its rows sum to one, so K is its own adjoint, and flux and constants are conserved. One object per task: it owns scratch memory.
 ///
-/// sigma < 16 pixels: the band itself. Above: a convolution with s1 = sqrt(sigma² - 8²) pixels, wanted at every eighth pixel only, then interpolation with
-/// a Gaussian of s2 = 8 pixels. The sum over coarse points of g_s2(i - 8 m) g_s1(8 m - j) is the trapezoidal rule for the convolution of both; its
-/// relative error is 2 exp(-2 pi² (s1 / sigma)²): 7e-7 at sigma = 16, below 1e-8 from 32 on.
-/// Maximum error against float64 direct summation: 2e-6 of max |x|.
+/// sigma < 16 pixels: the band itself. Above: a convolution with s1 = sqrt(sigma² - 8²) pixels, wanted at every eighth pixel only, then
+/// interpolation with a Gaussian of s2 = 8 pixels. The sum over coarse points of g_s2(i - 8 m) g_s1(8 m - j) is the trapezoidal rule for
+/// the convolution of both; its relative error is 2 exp(-2 pi² (s1 / sigma)²): 7e-7 at sigma = 16, below 1e-8 from 32 on. Maximum error
+/// against float64 direct summation: 2e-6 of max |x|.
 class LineSpread {
  public:
   explicit LineSpread(int64_t pixels) : pixels_(pixels) {}

@@ -1,5 +1,5 @@
-// Compiled once or twice, see pixel_loops.hpp; hence no header with inline functions of external linkage may be included here: their copies for different
-// processors would be merged by the linker.
+// Compiled once or twice, see pixel_loops.hpp; hence no header with inline functions of external linkage may be included here: their copies
+// for different processors would be merged by the linker.
 #include "pixel_loops.hpp"
 
 #include <unchannel/random.h>
@@ -28,16 +28,24 @@ void band(const float* padded, const float* kernel, int64_t radius, int64_t pixe
   for (; i + kPacks * kWidth <= pixels; i += kPacks * kWidth) {
     const float* centre = padded + radius + i;
     Pack sum[kPacks];
-    for (int p = 0; p < kPacks; ++p) { sum[p] = kernel[0] * load(centre + p * kWidth); }
-    for (int64_t k = 1; k <= radius; ++k) {
-      for (int p = 0; p < kPacks; ++p) { sum[p] += kernel[k] * (load(centre + p * kWidth - k) + load(centre + p * kWidth + k)); }
+    for (int p = 0; p < kPacks; ++p) {
+      sum[p] = kernel[0] * load(centre + p * kWidth);
     }
-    for (int p = 0; p < kPacks; ++p) { store(out + i + p * kWidth, sum[p]); }
+    for (int64_t k = 1; k <= radius; ++k) {
+      for (int p = 0; p < kPacks; ++p) {
+        sum[p] += kernel[k] * (load(centre + p * kWidth - k) + load(centre + p * kWidth + k));
+      }
+    }
+    for (int p = 0; p < kPacks; ++p) {
+      store(out + i + p * kWidth, sum[p]);
+    }
   }
   for (; i < pixels; ++i) {
     const float* centre = padded + radius + i;
     float sum = kernel[0] * centre[0];
-    for (int64_t k = 1; k <= radius; ++k) { sum += kernel[k] * (centre[-k] + centre[k]); }
+    for (int64_t k = 1; k <= radius; ++k) {
+      sum += kernel[k] * (centre[-k] + centre[k]);
+    }
     out[i] = sum;
   }
 }
@@ -48,11 +56,15 @@ void decimate(const float* in, const float* weights, int64_t taps, int64_t strid
     const float* row = in + j * stride;
     Pack sum[kPacks] = {};
     for (int64_t k = 0; k < taps; k += kPacks * kWidth) {
-      for (int p = 0; p < kPacks; ++p) { sum[p] += load(weights + k + p * kWidth) * load(row + k + p * kWidth); }
+      for (int p = 0; p < kPacks; ++p) {
+        sum[p] += load(weights + k + p * kWidth) * load(row + k + p * kWidth);
+      }
     }
     const Pack all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     float total = 0;
-    for (int lane = 0; lane < kWidth; ++lane) { total += all[lane]; }
+    for (int lane = 0; lane < kWidth; ++lane) {
+      total += all[lane];
+    }
     out[j] = total;
   }
 }
@@ -72,11 +84,15 @@ inline void interpolate_cell(const float* coarse, const float* table, float* cel
 
 void interpolate8(const float* coarse, const float* table, int64_t pixels, float* out) {
   const int64_t cells = pixels / 8;
-  for (int64_t cell = 0; cell < cells; ++cell) { interpolate_cell(coarse + cell, table, out + 8 * cell); }
+  for (int64_t cell = 0; cell < cells; ++cell) {
+    interpolate_cell(coarse + cell, table, out + 8 * cell);
+  }
   if (8 * cells < pixels) {
     float last[8];
     interpolate_cell(coarse + cells, table, last);
-    for (int64_t phase = 0; 8 * cells + phase < pixels; ++phase) { out[8 * cells + phase] = last[phase]; }
+    for (int64_t phase = 0; 8 * cells + phase < pixels; ++phase) {
+      out[8 * cells + phase] = last[phase];
+    }
   }
 }
 
@@ -96,7 +112,9 @@ double affine(float scale, float shift, int64_t pixels, float* __restrict y) {
     y[i] = scale * y[i] + shift;
     total += static_cast<double>(y[i] < 0 ? -y[i] : y[i]);
   }
-  for (const float part : sum) { total += static_cast<double>(part); }
+  for (const float part : sum) {
+    total += static_cast<double>(part);
+  }
   return total;
 }
 
@@ -106,16 +124,21 @@ void add_noise(uint64_t key, uint64_t id, float sigma, int64_t pixels, float* __
     const int64_t left = pixels - i;
     unchannel_chunk_normals(key, id, static_cast<uint32_t>(i / 4), normals);
     if (left >= UNCHANNEL_CHUNK) {
-      for (int lane = 0; lane < UNCHANNEL_CHUNK; ++lane) { y[i + lane] += sigma * normals[lane]; }
+      for (int lane = 0; lane < UNCHANNEL_CHUNK; ++lane) {
+        y[i + lane] += sigma * normals[lane];
+      }
     } else {
-      for (int64_t lane = 0; lane < left; ++lane) { y[i + lane] += sigma * normals[lane]; }
+      for (int64_t lane = 0; lane < left; ++lane) {
+        y[i + lane] += sigma * normals[lane];
+      }
     }
   }
 }
 
 }  // namespace
 
-#define SPECTROGRAPH_LOOPS {&band, &decimate, &interpolate8, &affine, &add_noise}
+#define SPECTROGRAPH_LOOPS \
+  { &band, &decimate, &interpolate8, &affine, &add_noise }
 #if defined(SPECTROGRAPH_AVX2)
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = SPECTROGRAPH_LOOPS;

@@ -1,5 +1,5 @@
-// The hot loops of the spectrograph over the pixels of one spectrum. pixel_loops.cpp is compiled for the baseline processor and, on x86-64, once more
-// for AVX2 + FMA; pixel_loops() picks one for the life of the process, so the bits depend on the kind of CPU and on nothing else.
+// The hot loops of the spectrograph over the pixels of one spectrum. pixel_loops.cpp is compiled for the baseline processor and, on x86-64,
+// once more for AVX2 + FMA; pixel_loops() picks one for the life of the process, so the bits depend on the kind of CPU and on nothing else.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,9 @@ TEST(FrozenPlugin, OfAbi10StillComputesTheSameObservations) {
   const Array<float> x({3, 7}, 2.0F);
   const auto y = channel.simulate(9, x, {}, 40);
   const uint64_t key = unchannel_derive(9, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
-  for (uint32_t i = 0; i < 21; ++i) { EXPECT_EQ(y.values[i], 2 + 0.5F * unchannel_normal(key, 40 + i / 7, i % 7, 0)); }
+  for (uint32_t i = 0; i < 21; ++i) {
+    EXPECT_EQ(y.values[i], 2 + 0.5F * unchannel_normal(key, 40 + i / 7, i % 7, 0));
+  }
   EXPECT_EQ(channel.mean(x, {}).values, x.values);
   EXPECT_EQ(channel.configure({7}, {{"sigma", -0.5}}), UNCHANNEL_BAD_ARGUMENT);
 }

@@ -17,7 +17,8 @@
  * Life of a channel
  *   entry -> module.channel_descriptor -> module.init -> core.create -> core.parameter, core.latent -> core.configure
  *         -> { core.draw_latents, core.simulate, extensions }* -> core.destroy -> module.shutdown
- *   configure may be called again at any time between calls. Before init and create nothing may start a thread, open a device or read a file.
+ *   configure may be called again at any time between calls. Before init and create nothing may start a thread, open a device or
+ *   read a file.
  *
  * Thread tags, used below
  *   [any]        from any thread, also concurrently
@@ -26,8 +27,8 @@
  *   [call]       as the descriptor's thread_class says: one at a time for the library (PROCESS_SERIAL), for the instance (INSTANCE_SERIAL),
  *                or concurrently on one instance (REENTRANT)
  *
- * No exception may cross any function of this interface, in either direction. A plugin leaves MXCSR / FPCR, the locale, the working directory,
- * the environment and signal handlers as it found them, and prints nothing (services: log/1).
+ * No exception may cross any function of this interface, in either direction. A plugin leaves MXCSR / FPCR, the locale, the working
+ * directory, the environment and signal handlers as it found them, and prints nothing (services: log/1).
  */
 #ifndef UNCHANNEL_CHANNEL_H
 #define UNCHANNEL_CHANNEL_H
@@ -60,7 +61,7 @@ extern "C" {
 #define UNCHANNEL_ABI_MINOR 0
 #define UNCHANNEL_MAX_NDIM 8 /* of the shapes that configure exchanges (without the batch axis) */
 
-/* ---- status -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- status ---- */
 
 /* What a call returns says how far the damage goes. Before returning anything but OK, call host->set_error on the same thread. */
 #define UNCHANNEL_OK 0
@@ -77,7 +78,7 @@ extern "C" {
 #define UNCHANNEL_SAMPLE_NOT_FINITE 3    /* non-finite input or result */
 #define UNCHANNEL_SAMPLE_PLUGIN 1000     /* this and above: the plugin's own codes, explained in its documentation */
 
-/* ---- tensors: the layout of DLPack's DLTensor ----------------------------------------------------------------------------------------- */
+/* ---- tensors: the layout of DLPack's DLTensor ---- */
 
 #define UNCHANNEL_DEVICE_CPU 1
 #define UNCHANNEL_DEVICE_CUDA 2
@@ -97,8 +98,8 @@ typedef struct unchannel_dtype {
   uint16_t lanes; /* 1 */
 } unchannel_dtype;
 
-/* Borrowed for the call: keep no pointer. Strides (in elements) are always set; v1 tensors are C-contiguous and byte_offset is 0. The first axis
- * is the batch. The host allocates outputs. Signals and observations are float32, latents float32, int32 or int64; complex data have a
+/* Borrowed for the call: keep no pointer. Strides (in elements) are always set; v1 tensors are C-contiguous and byte_offset is 0. The first
+ * axis is the batch. The host allocates outputs. Signals and observations are float32, latents float32, int32 or int64; complex data have a
  * trailing axis of length 2; variable-length latents are padded and have a count latent. Which tensors are read and which are written
  * is said at each call; what is read must not be written. */
 typedef struct unchannel_tensor {
@@ -111,7 +112,7 @@ typedef struct unchannel_tensor {
   uint64_t byte_offset;
 } unchannel_tensor;
 
-/* ---- host ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- host ---- */
 
 typedef struct unchannel_host unchannel_host;
 struct unchannel_host {
@@ -149,14 +150,15 @@ typedef struct unchannel_host_should_stop_1 {
 
 #define UNCHANNEL_SERVICE_PROGRESS_1 "progress/1"
 typedef struct unchannel_host_progress_1 {
-  void (*report)(const unchannel_host* host, double fraction, const char* what); /* [any] fraction in [0, 1]; for slow configure or simulate */
+  /* [any] fraction in [0, 1]; for slow configure or simulate */
+  void (*report)(const unchannel_host* host, double fraction, const char* what);
 } unchannel_host_progress_1;
 
 #define UNCHANNEL_SERVICE_THREAD_POOL_1 "thread_pool/1"
 typedef struct unchannel_host_thread_pool_1 {
   uint32_t (*thread_count)(const unchannel_host* host); /* [any] how many threads run() may use, >= 1 */
-  /* [any] Calls task(user, begin, end, worker) on disjoint ranges that cover 0 ... count - 1, each at most `grain` long, and returns when all are
-   * done. worker < thread_count is unique among calls that run at the same time. A task reports errors through `user`, never by an
+  /* [any] Calls task(user, begin, end, worker) on disjoint ranges that cover 0 ... count - 1, each at most `grain` long, and returns when
+   * all are done. worker < thread_count is unique among calls that run at the same time. A task reports errors through `user`, never by an
    * exception. Nested calls run on the calling thread. Returns UNCHANNEL_OK, or UNCHANNEL_CANCELLED when ranges were left out. */
   int32_t (*run)(const unchannel_host* host, int64_t count, int64_t grain,
                  void (*task)(void* user, int64_t begin, int64_t end, uint32_t worker), void* user);
@@ -170,7 +172,7 @@ typedef struct unchannel_host_data_dir_1 {
   const char* (*cache_dir)(const unchannel_host* host);
 } unchannel_host_data_dir_1;
 
-/* ---- descriptor ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- descriptor ---- */
 
 /* What "the same" means for one binary on one kind of CPU (or GPU). Latents are PER_SAMPLE in all three. */
 #define UNCHANNEL_DETERMINISM_NONE 0       /* accepted with a warning; a resumed run is not bit-exact */
@@ -193,7 +195,7 @@ typedef struct unchannel_descriptor {
   int32_t thread_class;    /* UNCHANNEL_THREADS_* */
 } unchannel_descriptor;
 
-/* ---- parameters ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- parameters ---- */
 
 #define UNCHANNEL_TYPE_F64 1
 #define UNCHANNEL_TYPE_I64 2
@@ -202,37 +204,37 @@ typedef struct unchannel_descriptor {
 #define UNCHANNEL_TYPE_STRING 5 /* in the text fields */
 #define UNCHANNEL_TYPE_PATH 6   /* in the text fields; the host resolves relative paths before the plugin sees them; "" means none */
 
-#define UNCHANNEL_PARAMETER_REQUIRED 1u         /* no default: the user must give it */
-#define UNCHANNEL_PARAMETER_CHANGES_SHAPES 2u   /* y_shape or a latent's shape or whether a latent is active */
-#define UNCHANNEL_PARAMETER_AFFECTS_CACHES 4u   /* a change makes configure expensive */
-#define UNCHANNEL_PARAMETER_MAY_BE_UNKNOWN 8u   /* a user may ask to infer it: y depends smoothly on it */
-#define UNCHANNEL_PARAMETER_MIN_EXCLUSIVE 16u   /* F64: min itself is outside the range */
-#define UNCHANNEL_PARAMETER_MAX_EXCLUSIVE 32u   /* F64: max itself is outside the range */
+#define UNCHANNEL_PARAMETER_REQUIRED 1u       /* no default: the user must give it */
+#define UNCHANNEL_PARAMETER_CHANGES_SHAPES 2u /* y_shape or a latent's shape or whether a latent is active */
+#define UNCHANNEL_PARAMETER_AFFECTS_CACHES 4u /* a change makes configure expensive */
+#define UNCHANNEL_PARAMETER_MAY_BE_UNKNOWN 8u /* a user may ask to infer it: y depends smoothly on it */
+#define UNCHANNEL_PARAMETER_MIN_EXCLUSIVE 16u /* F64: min itself is outside the range */
+#define UNCHANNEL_PARAMETER_MAX_EXCLUSIVE 32u /* F64: max itself is outside the range */
 
 typedef struct unchannel_parameter {
-  const char* id;           /* snake_case, with the unit where there is one: "wavelength_min_angstrom" */
-  const char* unit;         /* "angstrom", "1" for a pure number, "" for text */
-  const char* doc;          /* one or two sentences */
-  const char* default_text; /* ENUM, STRING, PATH; otherwise NULL */
+  const char* id;             /* snake_case, with the unit where there is one: "wavelength_min_angstrom" */
+  const char* unit;           /* "angstrom", "1" for a pure number, "" for text */
+  const char* doc;            /* one or two sentences */
+  const char* default_text;   /* ENUM, STRING, PATH; otherwise NULL */
   const char* const* choices; /* ENUM: choice_count names; otherwise NULL */
   uint32_t choice_count;
-  int32_t type;   /* UNCHANNEL_TYPE_* */
-  uint32_t flags; /* UNCHANNEL_PARAMETER_* */
-  uint32_t reserved; /* 0 */
-  double default_f64, min_f64, max_f64; /* F64; -inf and +inf: no bound; the range is inclusive unless flagged */
+  int32_t type;                          /* UNCHANNEL_TYPE_* */
+  uint32_t flags;                        /* UNCHANNEL_PARAMETER_* */
+  uint32_t reserved;                     /* 0 */
+  double default_f64, min_f64, max_f64;  /* F64; -inf and +inf: no bound; the range is inclusive unless flagged */
   int64_t default_i64, min_i64, max_i64; /* I64, BOOL */
 } unchannel_parameter;
 
 typedef struct unchannel_value {
-  const char* id; /* of the parameter */
-  int32_t type;   /* UNCHANNEL_TYPE_*, equal to the parameter's */
+  const char* id;   /* of the parameter */
+  int32_t type;     /* UNCHANNEL_TYPE_*, equal to the parameter's */
   int32_t reserved; /* 0 */
   double f64;
   int64_t i64;
   const char* text; /* borrowed for the call */
 } unchannel_value;
 
-/* ---- latents --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- latents ---- */
 
 #define UNCHANNEL_LATENT_F32 1
 #define UNCHANNEL_LATENT_I32 2
@@ -247,8 +249,9 @@ typedef struct unchannel_latent {
   const char* id; /* snake_case; also the name of the data set latents/<id> */
   const char* unit;
   const char* doc;
-  /* The law that draw_latents draws from: uniform(a, b), normal(mean, sd), lognormal(mean, sd), bernoulli(p), poisson(mean), none, or other: text.
-   * Arguments are numbers, ids of parameters, or products and sums of these. Entries are independent unless the doc says otherwise. */
+  /* The law that draw_latents draws from: uniform(a, b), normal(mean, sd), lognormal(mean, sd), bernoulli(p), poisson(mean), none, or
+   * other: text. Arguments are numbers, ids of parameters, or products and sums of these. Entries are independent unless the doc says
+   * otherwise. */
   const char* prior;
   const char* count_of; /* this latent counts the valid entries of that padded one, or NULL */
   int32_t dtype;        /* UNCHANNEL_LATENT_F32, ... */
@@ -261,7 +264,7 @@ typedef struct unchannel_latent_shape {
   int64_t extent[UNCHANNEL_MAX_NDIM];
 } unchannel_latent_shape;
 
-/* ---- call arguments (these grow at the end) -------------------------------------------------------------------------------------------- */
+/* ---- call arguments (these grow at the end) ---- */
 
 typedef struct unchannel_configure_args {
   uint64_t struct_size;
@@ -282,22 +285,22 @@ typedef struct unchannel_configure_result {
   int64_t y_shape[UNCHANNEL_MAX_NDIM];
   uint64_t workspace_bytes;            /* needed in every call whatever the batch, */
   uint64_t workspace_bytes_per_sample; /* plus this for each sample */
-  const char* canonical;               /* TOML: the whole configuration; configuring again from it gives the same channel. Until the next configure. */
+  const char* canonical; /* TOML: the whole configuration; configuring again from it gives the same channel. Until the next configure. */
 } unchannel_configure_result;
 
-/* What every batch call gets. All pointers of a call (tensors, ids, sample_status, workspace) are in the memory of `device`; CUDA comes only to
- * a plugin with cuda/1. */
+/* What every batch call gets. All pointers of a call (tensors, ids, sample_status, workspace) are in the memory of `device`; CUDA comes
+ * only to a plugin with cuda/1. */
 typedef struct unchannel_batch {
   uint64_t struct_size;
   const void* next;
-  uint64_t key;             /* of random.h; already derived for this call's purpose; unused by deterministic calls */
-  const uint64_t* ids;      /* [count] global sample ids; never use the place in the batch instead */
-  int64_t count;            /* B, may be 0 */
-  int32_t* sample_status;   /* [count] UNCHANNEL_SAMPLE_*; zero on entry, write only what is not OK */
-  void* workspace;          /* >= workspace_bytes + count * workspace_bytes_per_sample, aligned to 64, not initialised, shared with nobody */
+  uint64_t key;           /* of random.h; already derived for this call's purpose; unused by deterministic calls */
+  const uint64_t* ids;    /* [count] global sample ids; never use the place in the batch instead */
+  int64_t count;          /* B, may be 0 */
+  int32_t* sample_status; /* [count] UNCHANNEL_SAMPLE_*; zero on entry, write only what is not OK */
+  void* workspace;        /* >= workspace_bytes + count * workspace_bytes_per_sample, aligned to 64, not initialised, shared with nobody */
   uint64_t workspace_bytes;
   unchannel_device device;
-  void* stream;             /* CUDA: a cudaStream_t on device.index; CPU: NULL */
+  void* stream; /* CUDA: a cudaStream_t on device.index; CPU: NULL */
 } unchannel_batch;
 
 /* latents: by latent index, [latent_count]; NULL where the latent is not active. */
@@ -316,8 +319,8 @@ typedef struct unchannel_simulate_args {
   const unchannel_tensor* x;              /* [B, x_shape] read */
   const unchannel_tensor* const* latents; /* read; every active one is set */
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* y;              /* [B, y_shape] written completely */
+  uint32_t reserved;         /* 0 */
+  const unchannel_tensor* y; /* [B, y_shape] written completely */
 } unchannel_simulate_args;
 
 typedef struct unchannel_lift_args {
@@ -326,8 +329,8 @@ typedef struct unchannel_lift_args {
   const unchannel_tensor* y;              /* [B, y_shape] read */
   const unchannel_tensor* const* latents; /* read; hidden latents are NULL */
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* lifted;         /* [B, x_shape] written */
+  uint32_t reserved;              /* 0 */
+  const unchannel_tensor* lifted; /* [B, x_shape] written */
 } unchannel_lift_args;
 
 typedef struct unchannel_mean_args {
@@ -336,19 +339,19 @@ typedef struct unchannel_mean_args {
   const unchannel_tensor* x;
   const unchannel_tensor* const* latents; /* read; every active one is set */
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* mean;           /* [B, y_shape] written: E[y | x, latents] */
+  uint32_t reserved;            /* 0 */
+  const unchannel_tensor* mean; /* [B, y_shape] written: E[y | x, latents] */
 } unchannel_mean_args;
 
 typedef struct unchannel_vjp_args {
   uint64_t struct_size;
   const void* next;
-  const unchannel_tensor* x;              /* where the derivative is taken */
+  const unchannel_tensor* x; /* where the derivative is taken */
   const unchannel_tensor* const* latents;
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* cotangent;      /* [B, y_shape] read */
-  const unchannel_tensor* gradient;       /* [B, x_shape] written: (d mean / d x)^T cotangent */
+  uint32_t reserved;                 /* 0 */
+  const unchannel_tensor* cotangent; /* [B, y_shape] read */
+  const unchannel_tensor* gradient;  /* [B, x_shape] written: (d mean / d x)^T cotangent */
 } unchannel_vjp_args;
 
 typedef struct unchannel_jvp_args {
@@ -357,19 +360,19 @@ typedef struct unchannel_jvp_args {
   const unchannel_tensor* x;
   const unchannel_tensor* const* latents;
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* tangent;        /* [B, x_shape] read */
-  const unchannel_tensor* derivative;     /* [B, y_shape] written: (d mean / d x) tangent */
+  uint32_t reserved;                  /* 0 */
+  const unchannel_tensor* tangent;    /* [B, x_shape] read */
+  const unchannel_tensor* derivative; /* [B, y_shape] written: (d mean / d x) tangent */
 } unchannel_jvp_args;
 
 typedef struct unchannel_adjoint_args {
   uint64_t struct_size;
   const void* next;
-  const unchannel_tensor* y;              /* [B, y_shape] read */
+  const unchannel_tensor* y; /* [B, y_shape] read */
   const unchannel_tensor* const* latents;
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  const unchannel_tensor* x;              /* [B, x_shape] written: A^T y, where mean(x) = A x + constant */
+  uint32_t reserved;         /* 0 */
+  const unchannel_tensor* x; /* [B, x_shape] written: A^T y, where mean(x) = A x + constant */
 } unchannel_adjoint_args;
 
 typedef struct unchannel_loglik_args {
@@ -379,12 +382,12 @@ typedef struct unchannel_loglik_args {
   const unchannel_tensor* x;
   const unchannel_tensor* const* latents; /* read; every active one is set */
   uint32_t latent_count;
-  uint32_t reserved; /* 0 */
-  double* loglik;                         /* [B] written: log p(y | x, latents), normalised */
-  const unchannel_tensor* gradient;       /* [B, x_shape] written: d loglik / d x; NULL: not wanted */
+  uint32_t reserved;                /* 0 */
+  double* loglik;                   /* [B] written: log p(y | x, latents), normalised */
+  const unchannel_tensor* gradient; /* [B, x_shape] written: d loglik / d x; NULL: not wanted */
 } unchannel_loglik_args;
 
-/* ---- tables ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- tables ---- */
 
 #define UNCHANNEL_CORE_1 "core/1"
 typedef struct unchannel_core_1 {
@@ -442,9 +445,9 @@ typedef struct unchannel_loglik_1 {
   int32_t (*loglik)(void* instance, const unchannel_batch* batch, const unchannel_loglik_args* args); /* [call] */
 } unchannel_loglik_1;
 
-/* CUDA. Calls come with batch->device and batch->stream: enqueue on that stream only, never synchronise the device or the stream, restore the
- * current device before returning, take scratch memory from the workspace. Errors of a sample are written by the kernel into sample_status.
- * Graph capture never includes a plugin call. */
+/* CUDA. Calls come with batch->device and batch->stream: enqueue on that stream only, never synchronise the device or the stream, restore
+ * the current device before returning, take scratch memory from the workspace. Errors of a sample are written by the kernel into
+ * sample_status. Graph capture never includes a plugin call. */
 #define UNCHANNEL_CUDA_1 "cuda/1"
 #define UNCHANNEL_CUDA_DRAW_LATENTS 1u
 #define UNCHANNEL_CUDA_SIMULATE 2u
@@ -467,7 +470,7 @@ typedef struct unchannel_threads_1 {
   int32_t (*set_budget)(void* instance, uint32_t threads); /* [instance] */
 } unchannel_threads_1;
 
-/* ---- module -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- module ---- */
 
 /* The first two fields keep their place and meaning in every version of this interface, for ever. */
 typedef struct unchannel_module {
@@ -479,29 +482,35 @@ typedef struct unchannel_module {
   /* [any] Also before init; cheap, and the same every time. */
   uint32_t (*channel_count)(void);
   const unchannel_descriptor* (*channel_descriptor)(uint32_t channel);
-  /* [any] Also before init. A table of this channel by id, NULL when it has none. "core/1" is never NULL. For extensions: what the channel can
-   * offer at best; core.get_extension says what the configuration in force offers. */
+  /* [any] Also before init. A table of this channel by id, NULL when it has none. "core/1" is never NULL. For extensions: what the channel
+   * can offer at best; core.get_extension says what the configuration in force offers. */
   const void* (*get_table)(uint32_t channel, const char* id);
 } unchannel_module;
 
-/* The one exported symbol. host_abi_major, host_abi_minor: the newest interface that the host knows. Never NULL: an older or newer plugin returns
- * its own module, whose abi_major tells the host whether it can use it. The table lives until the library is unloaded. [any] */
+/* The one exported symbol. host_abi_major, host_abi_minor: the newest interface that the host knows. Never NULL: an older or newer plugin
+ * returns its own module, whose abi_major tells the host whether it can use it. The table lives until the library is unloaded. [any] */
 #define UNCHANNEL_ENTRY_SYMBOL "unchannel_entry"
 typedef const unchannel_module* (*unchannel_entry_function)(uint32_t host_abi_major, uint32_t host_abi_minor);
 UNCHANNEL_EXPORT const unchannel_module* unchannel_entry(uint32_t host_abi_major, uint32_t host_abi_minor);
 
-/* ---- reading growing structs ------------------------------------------------------------------------------------------------------------- */
+/* ---- reading growing structs ---- */
 
-/* Copies a call-argument struct into `own` (own_size = sizeof, of this header): a tail that the caller does not have reads as zero, a longer one is
- * ignored. BAD_ARGUMENT when it is shorter than v1_size or when the chain pointer is set. See template/ for its use. */
+/* Copies a call-argument struct into `own` (own_size = sizeof, of this header): a tail that the caller does not have reads as zero, a
+ * longer one is ignored. BAD_ARGUMENT when it is shorter than v1_size or when the chain pointer is set. See template/ for its use. */
 static inline int32_t unchannel_take_args(void* own, uint64_t own_size, const void* args, uint64_t v1_size) {
   uint64_t size = 0;
   const void* next = NULL;
-  if (args == NULL) { return UNCHANNEL_BAD_ARGUMENT; }
+  if (args == NULL) {
+    return UNCHANNEL_BAD_ARGUMENT;
+  }
   memcpy(&size, args, sizeof size);
-  if (size < v1_size) { return UNCHANNEL_BAD_ARGUMENT; }
+  if (size < v1_size) {
+    return UNCHANNEL_BAD_ARGUMENT;
+  }
   memcpy(&next, (const char*)args + 8, sizeof next);
-  if (next != NULL) { return UNCHANNEL_BAD_ARGUMENT; }
+  if (next != NULL) {
+    return UNCHANNEL_BAD_ARGUMENT;
+  }
   memset(own, 0, (size_t)own_size);
   memcpy(own, args, (size_t)(size < own_size ? size : own_size));
   return UNCHANNEL_OK;
@@ -520,7 +529,7 @@ static inline int32_t unchannel_take_args(void* own, uint64_t own_size, const vo
 #define UNCHANNEL_ADJOINT_ARGS_V1_SIZE 48u
 #define UNCHANNEL_LOGLIK_ARGS_V1_SIZE 64u
 
-/* ---- layout, guarded ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- layout, guarded ---- */
 #define UNCHANNEL_SIZE(type, bytes) UNCHANNEL_STATIC_ASSERT(sizeof(type) == (bytes), #type " has changed its size")
 #define UNCHANNEL_AT(type, member, bytes) UNCHANNEL_STATIC_ASSERT(offsetof(type, member) == (bytes), #type "." #member " has moved")
 UNCHANNEL_SIZE(unchannel_device, 8);

@@ -1,7 +1,8 @@
 // unchannel/channel.hpp: the C++20 SDK over channel.h. Licence: Apache-2.0. Header only; include it and nothing else.
 //
-// A channel is a class that derives from unchannel::sdk::Channel, declares its parameters and latents as members and overrides configure and
-// simulate (and draw_latents, unless it has no latents). Optional capabilities are plain const member functions; those that exist are offered:
+// A channel is a class that derives from unchannel::sdk::Channel, declares its parameters and latents as members and overrides configure
+// and simulate (and draw_latents, unless it has no latents). Optional capabilities are plain const member functions; those that exist are
+// offered:
 //
 //     void lift(const sdk::LiftCall&) const;          void mean(const sdk::MeanCall&) const;
 //     void vjp(const sdk::VjpCall&) const;            void jvp(const sdk::JvpCall&) const;

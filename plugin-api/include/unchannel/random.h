@@ -9,9 +9,9 @@
  *   element  32 bit, the place inside the sample (pixel, voxel, ...).
  *   block    32 bit, advances freely for each (id, element): a rejection sampler uses block = 0, 1, 2, ... until it accepts.
  *
- * One Philox block has the counter {block, element / 4, id_lo, id_hi} and serves four neighbouring elements: element e owns output word e % 4.
- * So every (key, id, element, block) owns exactly one 32 bit word. A normal is made from the words of the pair (e, e ^ 1): do not use one
- * element both for a normal and for a uniform under the same key and block.
+ * One Philox block has the counter {block, element / 4, id_lo, id_hi} and serves four neighbouring elements: element e owns output word e
+ * % 4. So every (key, id, element, block) owns exactly one 32 bit word. A normal is made from the words of the pair (e, e ^ 1): do not use
+ * one element both for a normal and for a uniform under the same key and block.
  *
  * Floats: no operation here may be fused or reassociated, and +, -, *, / and sqrt are correctly rounded, so scalar, bulk and CUDA paths
  * give the same bits. Without IEEE arithmetic (-ffast-math) expect agreement within 1e-6 relative.
@@ -52,7 +52,7 @@
 extern "C" {
 #endif
 
-/* ---- integers: exact known answers on every platform --------------------------------------------------------------------------- */
+/* ---- integers: exact known answers on every platform ---- */
 
 /* words = Philox4x32-10(counter, key). The ten rounds are a loop with a constant count, which every compiler unrolls. */
 UNCHANNEL_HD static inline void unchannel_philox4x32_10(const uint32_t counter[4], uint64_t key, uint32_t words[4]) {
@@ -127,11 +127,9 @@ UNCHANNEL_HD static inline uint32_t unchannel_word(uint64_t key, uint64_t id, ui
 }
 
 /* 0 ... count - 1 from one word, count >= 1; the bias is below count / 2^32. */
-UNCHANNEL_HD static inline uint32_t unchannel_below(uint32_t word, uint32_t count) {
-  return (uint32_t)(((uint64_t)word * count) >> 32);
-}
+UNCHANNEL_HD static inline uint32_t unchannel_below(uint32_t word, uint32_t count) { return (uint32_t)(((uint64_t)word * count) >> 32); }
 
-/* ---- uniforms ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- uniforms ---- */
 
 /* An odd multiple of 2^-24 in the open interval (0, 1); exact in float32, symmetric about 1/2. */
 UNCHANNEL_HD static inline float unchannel_uniform_from_word(uint32_t word) {
@@ -142,7 +140,7 @@ UNCHANNEL_HD static inline float unchannel_uniform(uint64_t key, uint64_t id, ui
   return unchannel_uniform_from_word(unchannel_word(key, id, element, block));
 }
 
-/* ---- normals: Box-Muller ----------------------------------------------------------------------------------------------------------- */
+/* ---- normals: Box-Muller ---- */
 
 /* -2 ln u for u = odd * 2^-24, odd = 1, 3, ..., 2^24 - 1. Relative error <= 3e-7 (also next to u = 1).
  * odd = 2^e m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh(s), s = (m - 1) / (m + 1), |s| < 0.172, five terms of the series. */
@@ -168,7 +166,8 @@ UNCHANNEL_HD static inline float unchannel_minus_two_log(uint32_t odd) {
   return UNCHANNEL_PRODUCT((float)(24 - exponent), 1.386294361f) - UNCHANNEL_PRODUCT(series, 4.0f);
 }
 
-/* cosine and sine of 2 pi u for u = odd * 2^-24; absolute error <= 1.2e-7. The nearest quarter turn is taken off in integers, hence exactly. */
+/* cosine and sine of 2 pi u for u = odd * 2^-24; absolute error <= 1.2e-7. The nearest quarter turn is taken off in integers, hence
+ * exactly. */
 UNCHANNEL_HD static inline void unchannel_cos_sin_turn(uint32_t odd, float* cosine, float* sine) {
   UNCHANNEL_NO_CONTRACTION
   const int32_t turn = (int32_t)odd;
@@ -207,7 +206,8 @@ UNCHANNEL_HD static inline float unchannel_sqrt(float value) {
 #endif
 }
 
-/* Four independent standard normals from four words: (r cos, r sin) of (word 0: radius, word 1: angle), then of words 2 and 3. |n| < 5.77. */
+/* Four independent standard normals from four words: (r cos, r sin) of (word 0: radius, word 1: angle), then of words 2 and 3. |n| < 5.77.
+ */
 UNCHANNEL_HD static inline void unchannel_normal4_from_words(const uint32_t words[4], float normals[4]) {
   int pair;
   for (pair = 0; pair < 2; ++pair) {
@@ -233,7 +233,7 @@ UNCHANNEL_HD static inline float unchannel_normal(uint64_t key, uint64_t id, uin
   return normals[element & 3u];
 }
 
-/* ---- bulk (CPU): same bits as the scalar functions, block 0 ------------------------------------------------------------------------ */
+/* ---- bulk (CPU): same bits as the scalar functions, block 0 ---- */
 
 #define UNCHANNEL_CHUNK_QUADS 16
 #define UNCHANNEL_CHUNK (4 * UNCHANNEL_CHUNK_QUADS)
@@ -259,11 +259,17 @@ static inline void unchannel_chunk_pairs(const uint32_t radius_words[UNCHANNEL_C
                                          float second[UNCHANNEL_CHUNK_QUADS]) {
   float radius[UNCHANNEL_CHUNK_QUADS];
   int lane;
-  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) { radius[lane] = unchannel_minus_two_log((radius_words[lane] >> 8) | 1u); }
+  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) {
+    radius[lane] = unchannel_minus_two_log((radius_words[lane] >> 8) | 1u);
+  }
 #if defined(__SSE2__) && !defined(__CUDACC__)
-  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; lane += 4) { _mm_storeu_ps(radius + lane, _mm_sqrt_ps(_mm_loadu_ps(radius + lane))); }
+  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; lane += 4) {
+    _mm_storeu_ps(radius + lane, _mm_sqrt_ps(_mm_loadu_ps(radius + lane)));
+  }
 #else
-  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) { radius[lane] = unchannel_sqrt(radius[lane]); }
+  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) {
+    radius[lane] = unchannel_sqrt(radius[lane]);
+  }
 #endif
   for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) {
     float cosine, sine;
@@ -321,7 +327,9 @@ static inline void unchannel_normal_fill(uint64_t key, uint64_t id, uint32_t ele
       unchannel_normal4(key, id, element >> 2, 0, normals);
       take = 4 - skip;
     }
-    if (take > left) { take = left; }
+    if (take > left) {
+      take = left;
+    }
     memcpy(out + done, normals + skip, (size_t)take * sizeof(float));
     done += take;
   }
@@ -340,13 +348,17 @@ static inline void unchannel_uniform_fill(uint64_t key, uint64_t id, uint32_t el
       uint32_t words[4];
       int lane;
       unchannel_words4(key, id, element >> 2, 0, words);
-      for (lane = 0; lane < 4; ++lane) { uniforms[lane] = unchannel_uniform_from_word(words[lane]); }
+      for (lane = 0; lane < 4; ++lane) {
+        uniforms[lane] = unchannel_uniform_from_word(words[lane]);
+      }
       take = 4 - skip;
     } else {
       unchannel_chunk_uniforms(key, id, element >> 2, uniforms);
       take = UNCHANNEL_CHUNK - skip;
     }
-    if (take > left) { take = left; }
+    if (take > left) {
+      take = left;
+    }
     memcpy(out + done, uniforms + skip, (size_t)take * sizeof(float));
     done += take;
   }

@@ -29,10 +29,14 @@ TEST(Philox, GivesThePublishedRandom123Vectors) {
 TEST(Random, EveryElementAndBlockOwnsItsOwnWord) {
   uint32_t block_of_four[4];
   unchannel_words4(8, 9, 2, 3, block_of_four);
-  for (uint32_t lane = 0; lane < 4; ++lane) { EXPECT_EQ(unchannel_word(8, 9, 8 + lane, 3), block_of_four[lane]); }
+  for (uint32_t lane = 0; lane < 4; ++lane) {
+    EXPECT_EQ(unchannel_word(8, 9, 8 + lane, 3), block_of_four[lane]);
+  }
   std::set<uint32_t> words;
   for (uint32_t element = 0; element < 100; ++element) {
-    for (uint32_t block = 0; block < 10; ++block) { words.insert(unchannel_word(8, 9, element, block)); }
+    for (uint32_t block = 0; block < 10; ++block) {
+      words.insert(unchannel_word(8, 9, element, block));
+    }
   }
   EXPECT_EQ(words.size(), 1000U);  // a collision among 1000 of 2^32 has probability 1e-4; the key is fixed
 }
@@ -50,7 +54,9 @@ TEST(Random, DerivedKeysDependOnEveryBitOfKeyAndTag) {
 TEST(Random, UniformsStayInsideTheOpenIntervalAndAreSymmetric) {
   EXPECT_EQ(unchannel_uniform_from_word(0), std::ldexp(1.0F, -24));
   EXPECT_EQ(unchannel_uniform_from_word(~0U), 1 - std::ldexp(1.0F, -24));
-  for (uint32_t word = 0; word < 1000000; word += 4099) { EXPECT_EQ(unchannel_uniform_from_word(word), 1 - unchannel_uniform_from_word(~word)); }
+  for (uint32_t word = 0; word < 1000000; word += 4099) {
+    EXPECT_EQ(unchannel_uniform_from_word(word), 1 - unchannel_uniform_from_word(~word));
+  }
 }
 
 TEST(Random, BelowIsExactAndReachesBothEnds) {

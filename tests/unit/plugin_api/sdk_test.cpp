@@ -44,7 +44,8 @@ TEST(Sdk, AThrowingConfigureChangesNothing) {
 }
 
 TEST(Sdk, AFailedSampleIsZeroedAndTheOthersGoOn) {
-  for (const auto& [mode, code] : {std::pair{"sample exception", UNCHANNEL_SAMPLE_FAILED}, std::pair{"sample code", UNCHANNEL_SAMPLE_PLUGIN + 7}}) {
+  for (const auto& [mode, code] :
+       {std::pair{"sample exception", UNCHANNEL_SAMPLE_FAILED}, std::pair{"sample code", UNCHANNEL_SAMPLE_PLUGIN + 7}}) {
     Channel channel(kLibrary);
     channel.services[UNCHANNEL_SERVICE_THREAD_POOL_1] = &ReversePool::kTable;
     ASSERT_EQ(channel.configure({1}, {{"mode", mode}}), UNCHANNEL_OK);
@@ -67,12 +68,16 @@ TEST(Sdk, StopsWhenTheHostAsks) {
 TEST(Sdk, ChecksEveryValueAgainstTheSchema) {
   Channel channel(kLibrary);
   using Wanted = std::map<std::string, Channel::Value>;
-  for (const Wanted& wanted : {Wanted{{"real", 0.0}}, Wanted{{"real", 10.5}}, Wanted{{"integer", int64_t{6}}}, Wanted{{"switch", int64_t{2}}}, Wanted{{"choice", "c"}}}) {
+  for (const Wanted& wanted : {Wanted{{"real", 0.0}}, Wanted{{"real", 10.5}}, Wanted{{"integer", int64_t{6}}},
+                               Wanted{{"switch", int64_t{2}}}, Wanted{{"choice", "c"}}}) {
     EXPECT_EQ(channel.configure({1}, wanted), UNCHANNEL_BAD_ARGUMENT);
     EXPECT_NE(channel.error.find(wanted.begin()->first), std::string::npos) << channel.error;
   }
-  EXPECT_EQ(channel.configure({1}, {{"real", 10.0}, {"integer", int64_t{5}}, {"switch", int64_t{0}}, {"choice", "a"}, {"path", "/a \"b\"\n"}}), UNCHANNEL_OK);
-  EXPECT_EQ(channel.canonical, "mode = \"well\"\nreal = 10.0\ninteger = 5\nswitch = false\nchoice = \"a\"\npath = \"/a \\\"b\\\"\\u000A\"\n");
+  EXPECT_EQ(
+      channel.configure({1}, {{"real", 10.0}, {"integer", int64_t{5}}, {"switch", int64_t{0}}, {"choice", "a"}, {"path", "/a \"b\"\n"}}),
+      UNCHANNEL_OK);
+  EXPECT_EQ(channel.canonical,
+            "mode = \"well\"\nreal = 10.0\ninteger = 5\nswitch = false\nchoice = \"a\"\npath = \"/a \\\"b\\\"\\u000A\"\n");
 }
 
 TEST(Sdk, HoldsSeveralChannelsAndAnswersUnknownIdsWithNull) {
@@ -82,7 +87,9 @@ TEST(Sdk, HoldsSeveralChannelsAndAnswersUnknownIdsWithNull) {
   EXPECT_EQ(plain.module->get_table(2, UNCHANNEL_CORE_1), nullptr);
   EXPECT_EQ(plain.core->parameter(plain.instance, 0), nullptr);
   EXPECT_EQ(plain.core->latent(plain.instance, 0), nullptr);
-  for (const char* id : {UNCHANNEL_MEAN_1, UNCHANNEL_CUDA_1, "mean/2", "x-unheard-of"}) { EXPECT_EQ(plain.core->get_extension(plain.instance, id), nullptr); }
+  for (const char* id : {UNCHANNEL_MEAN_1, UNCHANNEL_CUDA_1, "mean/2", "x-unheard-of"}) {
+    EXPECT_EQ(plain.core->get_extension(plain.instance, id), nullptr);
+  }
 }
 
 TEST(Sdk, RefusesCallsBeforeConfigureAndTensorsThatDoNotFit) {
@@ -113,7 +120,8 @@ TEST_P(StructSize, AcceptsLongerIgnoresTheTailAndRefusesShorterOrChained) {
   Channel::Call call(channel, 1, 2, 0, {});
   const auto simulate = [&](uint64_t batch_size, uint64_t args_size, const void* next) {
     Longer<unchannel_batch> batch{call.batch, {}};
-    Longer<unchannel_simulate_args> args{{args_size, next, &tx, call.latents.data(), static_cast<uint32_t>(call.latents.size()), 0, &ty}, {}};
+    Longer<unchannel_simulate_args> args{{args_size, next, &tx, call.latents.data(), static_cast<uint32_t>(call.latents.size()), 0, &ty},
+                                         {}};
     batch.tail.fill(0xA5), args.tail.fill(0xA5);
     batch.args.struct_size = batch_size;
     return channel.core->simulate(channel.instance, &batch.args, &args.args);
@@ -124,7 +132,8 @@ TEST_P(StructSize, AcceptsLongerIgnoresTheTailAndRefusesShorterOrChained) {
   EXPECT_EQ(simulate(UNCHANNEL_BATCH_V1_SIZE, UNCHANNEL_SIMULATE_ARGS_V1_SIZE - 8, nullptr), UNCHANNEL_BAD_ARGUMENT);
   EXPECT_EQ(simulate(UNCHANNEL_BATCH_V1_SIZE, UNCHANNEL_SIMULATE_ARGS_V1_SIZE, &tx), UNCHANNEL_BAD_ARGUMENT);
 }
-INSTANTIATE_TEST_SUITE_P(Plugins, StructSize, testing::Values(kLibrary, std::string(UNCHANNEL_BINARY_DIR "/test-plugins/awgn_template.so")));
+INSTANTIATE_TEST_SUITE_P(Plugins, StructSize,
+                         testing::Values(kLibrary, std::string(UNCHANNEL_BINARY_DIR "/test-plugins/awgn_template.so")));
 
 TEST(StructSize, AMissingTailReadsAsZero) {
   struct V2 {
@@ -151,7 +160,10 @@ TEST(Sdk, DrawsWantedLatentsOnlyAndKeepsCountLatents) {
   Channel::Call call(channel, 3, 8, 0, wanted);
   unchannel_draw_latents_args args{sizeof args, nullptr, nullptr, call.latents.data(), 2, 0};
   ASSERT_EQ(channel.core->draw_latents(channel.instance, &call.batch, &args), UNCHANNEL_OK) << channel.error;
-  for (int64_t i = 0; i < 8; ++i) { EXPECT_EQ(static_cast<uint32_t>(std::get<Array<int32_t>>(wanted.at("count")).values[i]), unchannel_below(unchannel_word(3, i, 0, 0), 5)); }
+  for (int64_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(static_cast<uint32_t>(std::get<Array<int32_t>>(wanted.at("count")).values[i]),
+              unchannel_below(unchannel_word(3, i, 0, 0), 5));
+  }
   Channel::Latents wrong{{"count", Array<float>({8})}};
   Channel::Call refused(channel, 3, 8, 0, wrong);
   args.latents = refused.latents.data();

@@ -18,7 +18,9 @@ TEST(Template, AddsExactlyTheNoiseOfTheDerivedKey) {
   const Array<float> x({2, 5, 3}, 1.0F);
   const auto y = channel.simulate(31, x, {}, 100);
   const uint64_t key = unchannel_derive(31, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
-  for (uint32_t i = 0; i < 30; ++i) { EXPECT_EQ(y.values[i], 1 + 0.25F * unchannel_normal(key, 100 + i / 15, i % 15, 0)); }
+  for (uint32_t i = 0; i < 30; ++i) {
+    EXPECT_EQ(y.values[i], 1 + 0.25F * unchannel_normal(key, 100 + i / 15, i % 15, 0));
+  }
   EXPECT_EQ(channel.mean(x, {}).values, x.values);
 }
 

@@ -1,5 +1,5 @@
-// Oracle: direct summation in float64 with the kernel from erfc, reflected as often as the kernel reaches. (These sources are compiled into the test, so the
-// baseline loops run here; spectrograph_test.cpp sees those of the processor.)
+// Oracle: direct summation in float64 with the kernel from erfc, reflected as often as the kernel reaches. (These sources are compiled into
+// the test, so the baseline loops run here; spectrograph_test.cpp sees those of the processor.)
 #include "line_spread.hpp"
 
 #include <gtest/gtest.h>
@@ -20,7 +20,8 @@ std::vector<double> smoothed_directly(const std::vector<float>& x, double sigma)
     for (int64_t k = -radius; k <= radius; ++k) {
       const double distance = std::abs(static_cast<double>(k));
       const int64_t place = (((i + k) % (2 * pixels)) + 2 * pixels) % (2 * pixels);
-      y[i] += (upper_tail(distance - 0.5) - upper_tail(distance + 0.5)) * static_cast<double>(x[place < pixels ? place : 2 * pixels - 1 - place]);
+      y[i] += (upper_tail(distance - 0.5) - upper_tail(distance + 0.5)) *
+              static_cast<double>(x[place < pixels ? place : 2 * pixels - 1 - place]);
     }
   }
   return y;
@@ -34,8 +35,11 @@ TEST_P(LineSpreadWidth, AgreesWithDirectSummationOnNoiseForAnyLength) {
     unchannel_normal_fill(3, 0, 0, x.size(), x.data());
     spectrograph::LineSpread(pixels).apply(GetParam(), x, y);
     const auto expected = smoothed_directly(x, GetParam());
-    // |x| < 5.8. float32 sums of r = 10 sigma terms: error about sqrt(r) 6e-8 times the result; truncation at 5 sigma 6e-7; the documented bound is 2e-6 |x|.
-    for (size_t d = 0; d < x.size(); ++d) { ASSERT_NEAR(y[d], expected[d], 1e-5) << "pixel " << d << " of " << pixels; }
+    // |x| < 5.8. float32 sums of r = 10 sigma terms: error about sqrt(r) 6e-8 times the result; truncation at 5 sigma 6e-7; the documented
+    // bound is 2e-6 |x|.
+    for (size_t d = 0; d < x.size(); ++d) {
+      ASSERT_NEAR(y[d], expected[d], 1e-5) << "pixel " << d << " of " << pixels;
+    }
   }
 }
 INSTANTIATE_TEST_SUITE_P(Pixels, LineSpreadWidth, testing::Values(0.1, 0.3, 1.0, 2.999, 3.0, 9.5, 15.999, 16.0, 30.5, 70.0));
@@ -56,7 +60,9 @@ TEST(LineSpread, LeavesConstantsAlone) {
   std::vector<float> y(333);
   for (const double sigma : {0.0, 0.3, 5.0, 20.0, 200.0}) {
     spectrograph::LineSpread(333).apply(sigma, x, y);
-    for (const float value : y) { ASSERT_NEAR(value, 2.5F, 5e-6) << sigma; }
+    for (const float value : y) {
+      ASSERT_NEAR(value, 2.5F, 5e-6) << sigma;
+    }
   }
 }
 
@@ -64,7 +70,9 @@ TEST(LineSpread, WeightsDoNotJumpWhereTheSeriesTakesOver) {
   const auto below = spectrograph::pixel_integrated_gaussian(std::nextafter(3.0, 0.0));
   const auto above = spectrograph::pixel_integrated_gaussian(3.0);
   ASSERT_EQ(below.size(), above.size());
-  for (size_t k = 0; k < below.size(); ++k) { EXPECT_NEAR(below[k], above[k], 3e-8); }
+  for (size_t k = 0; k < below.size(); ++k) {
+    EXPECT_NEAR(below[k], above[k], 3e-8);
+  }
 }
 
 }  // namespace

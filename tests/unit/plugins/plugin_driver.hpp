@@ -1,5 +1,6 @@
 #pragma once
-// A host of the plugin interface in its plainest form: dlopen, one channel, buffers on the heap. Independent of channels/plugin_host on purpose.
+// A host of the plugin interface in its plainest form: dlopen, one channel, buffers on the heap. Independent of channels/plugin_host on
+// purpose.
 
 #include <dlfcn.h>
 #include <unchannel/channel.h>
@@ -57,7 +58,9 @@ struct ReversePool {
   static int32_t run(const unchannel_host*, int64_t count, int64_t grain, void (*task)(void*, int64_t, int64_t, uint32_t), void* user) {
     const int64_t ranges = (count + grain - 1) / grain;
     const auto work = [&](uint32_t worker) {
-      for (int64_t r = ranges - 1 - worker; r >= 0; r -= 2) { task(user, r * grain, std::min(count, (r + 1) * grain), worker); }
+      for (int64_t r = ranges - 1 - worker; r >= 0; r -= 2) {
+        task(user, r * grain, std::min(count, (r + 1) * grain), worker);
+      }
     };
     std::thread other(work, 1);
     work(0);
@@ -73,9 +76,13 @@ class Channel {
 
   explicit Channel(const std::string& library, uint32_t channel = 0) {
     handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle_ == nullptr) { throw std::runtime_error(dlerror()); }
+    if (handle_ == nullptr) {
+      throw std::runtime_error(dlerror());
+    }
     const auto entry = reinterpret_cast<unchannel_entry_function>(dlsym(handle_, UNCHANNEL_ENTRY_SYMBOL));
-    if (entry == nullptr) { throw std::runtime_error(library + " has no entry"); }
+    if (entry == nullptr) {
+      throw std::runtime_error(library + " has no entry");
+    }
     module = entry(UNCHANNEL_ABI_MAJOR, UNCHANNEL_ABI_MINOR);
     descriptor = module->channel_descriptor(channel);
     core = static_cast<const unchannel_core_1*>(module->get_table(channel, UNCHANNEL_CORE_1));
@@ -88,7 +95,9 @@ class Channel {
       return found == offered.end() ? nullptr : found->second;
     };
     module->init(&host);
-    if (core->create(&host, &instance) != UNCHANNEL_OK) { throw std::runtime_error("create: " + error); }
+    if (core->create(&host, &instance) != UNCHANNEL_OK) {
+      throw std::runtime_error("create: " + error);
+    }
   }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -105,16 +114,24 @@ class Channel {
       const unchannel_parameter* p = core->parameter(instance, i);
       values[i] = {p->id, p->type, 0, p->default_f64, p->default_i64, p->default_text};
       if (const auto found = wanted.find(p->id); found != wanted.end()) {
-        if (const auto* f64 = std::get_if<double>(&found->second)) { values[i].f64 = *f64; }
-        if (const auto* i64 = std::get_if<int64_t>(&found->second)) { values[i].i64 = *i64; }
-        if (const auto* text = std::get_if<std::string>(&found->second)) { values[i].text = text->c_str(); }
+        if (const auto* f64 = std::get_if<double>(&found->second)) {
+          values[i].f64 = *f64;
+        }
+        if (const auto* i64 = std::get_if<int64_t>(&found->second)) {
+          values[i].i64 = *i64;
+        }
+        if (const auto* text = std::get_if<std::string>(&found->second)) {
+          values[i].text = text->c_str();
+        }
       }
       pointers.push_back(&values[i]);
     }
     unchannel_configure_args args{sizeof args, nullptr, x_shape.data(), static_cast<int32_t>(x_shape.size()), count, pointers.data()};
     std::vector<unchannel_latent_shape> shapes(core->latent_count(instance));
     std::vector<unchannel_latent_shape*> shape_pointers;
-    for (auto& shape : shapes) { shape_pointers.push_back(&shape); }
+    for (auto& shape : shapes) {
+      shape_pointers.push_back(&shape);
+    }
     unchannel_configure_result result{};
     result.struct_size = sizeof result;
     result.latent_shapes = shape_pointers.data();
@@ -131,7 +148,9 @@ class Channel {
 
   [[nodiscard]] uint32_t latent_index(const std::string& id) const {
     for (uint32_t i = 0; i < core->latent_count(instance); ++i) {
-      if (id == core->latent(instance, i)->id) { return i; }
+      if (id == core->latent(instance, i)->id) {
+        return i;
+      }
     }
     throw std::runtime_error("no latent " + id);
   }
@@ -147,7 +166,9 @@ class Channel {
   Latents draw(uint64_t key, int64_t count, uint64_t id0 = 0) {
     Latents drawn;
     for (uint32_t i = 0; i < latent_shapes.size(); ++i) {
-      if (latent_shapes[i].active == 0 || (core->latent(instance, i)->flags & UNCHANNEL_LATENT_DATA_ONLY)) { continue; }
+      if (latent_shapes[i].active == 0 || (core->latent(instance, i)->flags & UNCHANNEL_LATENT_DATA_ONLY)) {
+        continue;
+      }
       std::vector<int64_t> shape{count};
       shape.insert(shape.end(), latent_shapes[i].extent, latent_shapes[i].extent + latent_shapes[i].ndim);
       drawn.emplace(core->latent(instance, i)->id, Array<float>(shape));
@@ -205,8 +226,17 @@ class Channel {
     std::vector<double> value(static_cast<size_t>(x.shape()[0]), 777);
     const auto ty = y.tensor(), tx = x.tensor();
     unchannel_tensor tg{};
-    if (gradient != nullptr) { *gradient = Array<float>(x.shape(), 777), tg = gradient->tensor(); }
-    unchannel_loglik_args args{sizeof args, nullptr, &ty, &tx, call.latents.data(), static_cast<uint32_t>(call.latents.size()), 0, value.data(),
+    if (gradient != nullptr) {
+      *gradient = Array<float>(x.shape(), 777), tg = gradient->tensor();
+    }
+    unchannel_loglik_args args{sizeof args,
+                               nullptr,
+                               &ty,
+                               &tx,
+                               call.latents.data(),
+                               static_cast<uint32_t>(call.latents.size()),
+                               0,
+                               value.data(),
                                gradient != nullptr ? &tg : nullptr};
     require(extension<unchannel_loglik_1>(UNCHANNEL_LOGLIK_1)->loglik(instance, &call.batch, &args));
     sample_status = call.sample_status;
@@ -216,7 +246,9 @@ class Channel {
   /// One batch's worth of the interface's structs.
   struct Call {
     Call(const Channel& c, uint64_t key, int64_t count, uint64_t id0, const Latents& given) {
-      for (int64_t i = 0; i < count; ++i) { ids.push_back(id0 + static_cast<uint64_t>(i)); }
+      for (int64_t i = 0; i < count; ++i) {
+        ids.push_back(id0 + static_cast<uint64_t>(i));
+      }
       sample_status.assign(static_cast<size_t>(count), UNCHANNEL_SAMPLE_OK);
       tensors.resize(c.latent_shapes.size());
       latents.assign(c.latent_shapes.size(), nullptr);
@@ -248,7 +280,9 @@ class Channel {
 
  private:
   void require(int32_t got) const {
-    if (got != UNCHANNEL_OK) { throw std::runtime_error("status " + std::to_string(got) + ": " + error); }
+    if (got != UNCHANNEL_OK) {
+      throw std::runtime_error("status " + std::to_string(got) + ": " + error);
+    }
   }
   static std::vector<int64_t> batched(std::vector<int64_t> shape, int64_t count) {
     shape.insert(shape.begin(), count);

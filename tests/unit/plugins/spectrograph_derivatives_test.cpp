@@ -17,13 +17,17 @@ const std::string kLibrary = UNCHANNEL_BINARY_DIR "/plugins/spectrograph.so";
 Array<float> normals(uint64_t id, int64_t count, int64_t pixels, float scale = 1, float shift = 0) {
   Array<float> a({count, pixels});
   unchannel_normal_fill(12, id, 0, a.values.size(), a.values.data());
-  for (float& value : a.values) { value = shift + scale * value; }
+  for (float& value : a.values) {
+    value = shift + scale * value;
+  }
   return a;
 }
 
 double dot(const Array<float>& a, const Array<float>& b) {
   double sum = 0;
-  for (size_t i = 0; i < a.values.size(); ++i) { sum += static_cast<double>(a.values[i]) * static_cast<double>(b.values[i]); }
+  for (size_t i = 0; i < a.values.size(); ++i) {
+    sum += static_cast<double>(a.values[i]) * static_cast<double>(b.values[i]);
+  }
   return sum;
 }
 double norm(const Array<float>& a) { return std::sqrt(dot(a, a)); }
@@ -33,7 +37,9 @@ Channel::Latents latents_of(Channel& channel, int64_t count, int64_t pixels) {
   if (channel.active("ivar")) {
     Array<float> ivar({count, pixels});
     Array<int32_t> mask({count, pixels});
-    for (size_t i = 0; i < ivar.values.size(); ++i) { ivar.values[i] = 1 + static_cast<float>(i % 5), mask.values[i] = i % 11 == 0 ? 1 : 0; }
+    for (size_t i = 0; i < ivar.values.size(); ++i) {
+      ivar.values[i] = 1 + static_cast<float>(i % 5), mask.values[i] = i % 11 == 0 ? 1 : 0;
+    }
     latents.emplace("ivar", ivar);
     latents.emplace("mask", mask);
   }
@@ -46,13 +52,19 @@ TEST_P(SpectrographLinearity, VjpIsTheAdjointOfTheLinearPartOfMean) {
   const auto [fwhm, noise] = GetParam();
   for (const int64_t pixels : {33, 1024}) {
     Channel channel(kLibrary);
-    ASSERT_EQ(channel.configure({pixels}, {{"resolution_delta_ln_lambda", fwhm}, {"noise", noise}, {"offset_multiplicative_sigma", 0.2},
-                                           {"offset_additive_sigma", 0.2}}), UNCHANNEL_OK) << channel.error;
+    ASSERT_EQ(
+        channel.configure(
+            {pixels},
+            {{"resolution_delta_ln_lambda", fwhm}, {"noise", noise}, {"offset_multiplicative_sigma", 0.2}, {"offset_additive_sigma", 0.2}}),
+        UNCHANNEL_OK)
+        << channel.error;
     const auto latents = latents_of(channel, 2, pixels);
     const auto u = normals(1, 2, pixels), v = normals(2, 2, pixels), zero = Array<float>({2, pixels});
     auto linear = channel.mean(u, latents);
     const auto constant = channel.mean(zero, latents);
-    for (size_t i = 0; i < linear.values.size(); ++i) { linear.values[i] -= constant.values[i]; }
+    for (size_t i = 0; i < linear.values.size(); ++i) {
+      linear.values[i] -= constant.values[i];
+    }
     // float32 rounding of D terms; the cancellation of the constant costs another digit
     EXPECT_NEAR(dot(linear, v), dot(u, channel.vjp(u, v, latents)), 1e-5 * norm(u) * norm(v)) << pixels;
   }
@@ -65,7 +77,9 @@ class SpectrographLoglik : public testing::TestWithParam<std::string> {};
 TEST_P(SpectrographLoglik, GradientAgreesWithCentralDifferences) {
   const int64_t pixels = 200;
   Channel channel(kLibrary);
-  ASSERT_EQ(channel.configure({pixels}, {{"resolution_delta_ln_lambda", 0.01}, {"noise", GetParam()}, {"offset_multiplicative_sigma", 0.1}}), UNCHANNEL_OK);
+  ASSERT_EQ(
+      channel.configure({pixels}, {{"resolution_delta_ln_lambda", 0.01}, {"noise", GetParam()}, {"offset_multiplicative_sigma", 0.1}}),
+      UNCHANNEL_OK);
   const auto latents = latents_of(channel, 1, pixels);
   const auto x = normals(5, 1, pixels, 0.3F, 1.0F);
   const auto y = channel.simulate(8, x, latents);
@@ -74,7 +88,9 @@ TEST_P(SpectrographLoglik, GradientAgreesWithCentralDifferences) {
   const auto direction = normals(6, 1, pixels);
   const float h = 1e-2F;  // loglik is smooth on the scale of sigma >= 0.3; float32 rounding of x bounds h from below
   auto plus = x, minus = x;
-  for (size_t i = 0; i < x.values.size(); ++i) { plus.values[i] += h * direction.values[i], minus.values[i] -= h * direction.values[i]; }
+  for (size_t i = 0; i < x.values.size(); ++i) {
+    plus.values[i] += h * direction.values[i], minus.values[i] -= h * direction.values[i];
+  }
   const double slope = (channel.loglik(y, plus, latents)[0] - channel.loglik(y, minus, latents)[0]) / (2 * static_cast<double>(h));
   EXPECT_NEAR(slope, dot(gradient, direction), 2e-3 * norm(gradient) * norm(direction) / std::sqrt(static_cast<double>(pixels)));
 }
@@ -86,11 +102,15 @@ TEST_P(SpectrographLoglik, IsTheLogDensityOfTheObservedPixels) {
   const auto latents = latents_of(channel, 1, pixels);
   const auto x = normals(5, 1, pixels, 0.3F, 1.0F), y = normals(7, 1, pixels);
   double expected = 0, size = 0;
-  for (int64_t d = 0; d < pixels; ++d) { size += std::abs(static_cast<double>(x.values[d])) / static_cast<double>(pixels); }
+  for (int64_t d = 0; d < pixels; ++d) {
+    size += std::abs(static_cast<double>(x.values[d])) / static_cast<double>(pixels);
+  }
   for (int64_t d = 0; d < pixels; ++d) {
     double sigma = 0;
     if (GetParam() == "ivar") {
-      if (std::get<Array<int32_t>>(latents.at("mask")).values[d] != 0) { continue; }
+      if (std::get<Array<int32_t>>(latents.at("mask")).values[d] != 0) {
+        continue;
+      }
       sigma = 1 / std::sqrt(static_cast<double>(std::get<Array<float>>(latents.at("ivar")).values[d]));
     } else {
       sigma = size / static_cast<double>(std::get<Array<float>>(latents.at("snr")).values[0]);
@@ -110,7 +130,9 @@ TEST(SpectrographMean, EqualsTheAverageOfManySimulations) {
   const auto latents = channel.draw(1, count);
   const auto y = channel.simulate(2, x, latents);
   double sum = 0;
-  for (const float value : y.values) { sum += static_cast<double>(value) - 1; }
+  for (const float value : y.values) {
+    sum += static_cast<double>(value) - 1;
+  }
   EXPECT_LT(std::abs(sum / 0.1) / std::sqrt(static_cast<double>(count * pixels)), 4.0);
 }
 

@@ -1,4 +1,5 @@
-// The spectrograph as any host sees it: loaded with dlopen. The golden file comes from golden/make_golden.py (SciPy, NumPy twin of the random numbers).
+// The spectrograph as any host sees it: loaded with dlopen. The golden file comes from golden/make_golden.py (SciPy, NumPy twin of the
+// random numbers).
 #include <gtest/gtest.h>
 #include <unchannel/random.h>
 
@@ -33,8 +34,12 @@ Array<float> spectra(int64_t count, int64_t pixels = kPixels) {
 
 Channel::Latents constant_latents(const Channel& channel, int64_t count, double resolution, double snr) {
   Channel::Latents latents;
-  if (channel.active("resolution")) { latents.emplace("resolution", Array<float>({count}, static_cast<float>(resolution))); }
-  if (channel.active("snr")) { latents.emplace("snr", Array<float>({count}, static_cast<float>(snr))); }
+  if (channel.active("resolution")) {
+    latents.emplace("resolution", Array<float>({count}, static_cast<float>(resolution)));
+  }
+  if (channel.active("snr")) {
+    latents.emplace("snr", Array<float>({count}, static_cast<float>(snr)));
+  }
   return latents;
 }
 
@@ -48,8 +53,12 @@ Survey survey(int64_t count, int64_t pixels = kPixels) {
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t d = 0; d < pixels; ++d) {
       s.ivar.row(i)[d] = 4 + static_cast<float>(d % 7);
-      if (d >= 10 && d < 20) { s.mask.row(i)[d] = 1; }
-      if (d >= 20 && d < 25) { s.ivar.row(i)[d] = 0; }
+      if (d >= 10 && d < 20) {
+        s.mask.row(i)[d] = 1;
+      }
+      if (d >= 20 && d < 25) {
+        s.ivar.row(i)[d] = 0;
+      }
     }
   }
   return s;
@@ -109,9 +118,14 @@ TEST(Spectrograph, AgreesWithTheSciPyGoldenFile) {
   double fwhm = 0, spread = 0, multiplicative = 0, additive = 0, snr_min = 0, snr_max = 0;
   uint64_t key = 0, id0 = 0;
   while (file >> name >> fwhm >> spread >> multiplicative >> additive >> snr_min >> snr_max >> key >> id0) {
-    ASSERT_EQ(channel.configure({kPixels}, {{"resolution_delta_ln_lambda", fwhm}, {"resolution_relative_spread", spread},
-                                            {"offset_multiplicative_sigma", multiplicative}, {"offset_additive_sigma", additive},
-                                            {"snr_min", snr_min}, {"snr_max", snr_max}}), UNCHANNEL_OK) << channel.error;
+    ASSERT_EQ(channel.configure({kPixels}, {{"resolution_delta_ln_lambda", fwhm},
+                                            {"resolution_relative_spread", spread},
+                                            {"offset_multiplicative_sigma", multiplicative},
+                                            {"offset_additive_sigma", additive},
+                                            {"snr_min", snr_min},
+                                            {"snr_max", snr_max}}),
+              UNCHANNEL_OK)
+        << channel.error;
     const auto latents = channel.draw(unchannel_derive(key, 1), 3, id0);
     const auto y = channel.simulate(unchannel_derive(key, 2), spectra(3), latents, id0);
     for (int64_t i = 0; i < 3; ++i) {
@@ -130,10 +144,14 @@ TEST(Spectrograph, AgreesWithTheSciPyGoldenFile) {
 TEST(Spectrograph, GivesTheSameBitsForAnySplitOrderAndThreadCount) {
   for (const std::string noise : {"snr", "ivar"}) {
     Channel channel(kLibrary);
-    ASSERT_EQ(channel.configure({kPixels}, {{"noise", noise}, {"resolution_delta_ln_lambda", 0.004}, {"offset_multiplicative_sigma", 0.05}}), UNCHANNEL_OK);
+    ASSERT_EQ(
+        channel.configure({kPixels}, {{"noise", noise}, {"resolution_delta_ln_lambda", 0.004}, {"offset_multiplicative_sigma", 0.05}}),
+        UNCHANNEL_OK);
     const auto x = spectra(50);
     auto latents = channel.draw(5, 50, 1000);
-    if (noise == "ivar") { latents.merge(survey_latents(survey(50))); }
+    if (noise == "ivar") {
+      latents.merge(survey_latents(survey(50)));
+    }
     const auto whole = channel.simulate(6, x, latents, 1000);
     channel.services[UNCHANNEL_SERVICE_THREAD_POOL_1] = &ReversePool::kTable;
     EXPECT_EQ(channel.simulate(6, x, latents, 1000).values, whole.values);
@@ -142,7 +160,9 @@ TEST(Spectrograph, GivesTheSameBitsForAnySplitOrderAndThreadCount) {
       Array<float> one({1, kPixels});
       std::copy_n(x.row(i), kPixels, one.row(0));
       auto its = channel.draw(5, 1, 1000 + static_cast<uint64_t>(i));
-      if (noise == "ivar") { its.merge(survey_latents(survey(1))); }
+      if (noise == "ivar") {
+        its.merge(survey_latents(survey(1)));
+      }
       const auto y = channel.simulate(6, one, its, 1000 + static_cast<uint64_t>(i));
       ASSERT_EQ(std::memcmp(y.row(0), whole.row(i), kPixels * sizeof(float)), 0) << noise << " " << i;
     }
@@ -164,8 +184,11 @@ double kolmogorov(std::vector<float> sample, Cdf cdf) {
 
 TEST(Spectrograph, DrawsLatentsFromTheDeclaredPriors) {
   Channel channel(kLibrary);
-  ASSERT_EQ(channel.configure({8}, {{"resolution_delta_ln_lambda", 0.02}, {"resolution_relative_spread", 0.05}, {"offset_multiplicative_sigma", 0.1},
-                                    {"offset_additive_sigma", 0.3}}), UNCHANNEL_OK);
+  ASSERT_EQ(channel.configure({8}, {{"resolution_delta_ln_lambda", 0.02},
+                                    {"resolution_relative_spread", 0.05},
+                                    {"offset_multiplicative_sigma", 0.1},
+                                    {"offset_additive_sigma", 0.3}}),
+            UNCHANNEL_OK);
   const auto latents = channel.draw(77, 20000);
   const auto values = [&](const char* id) { return std::get<Array<float>>(latents.at(id)).values; };
   const auto normal_cdf = [](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
@@ -187,10 +210,16 @@ TEST(Spectrograph, NoiseIsWhiteStandardNormalAndScalesWithTheDrawnSnr) {
   double lag = 0;
   for (int64_t i = 0; i < count; ++i) {
     double size = 0;
-    for (int64_t d = 0; d < kPixels; ++d) { size += std::abs(static_cast<double>(mean.row(i)[d])) / kPixels; }
-    for (int64_t d = 0; d < kPixels; ++d) { residuals.push_back((y.row(i)[d] - mean.row(i)[d]) * static_cast<float>(1.5 / size)); }
+    for (int64_t d = 0; d < kPixels; ++d) {
+      size += std::abs(static_cast<double>(mean.row(i)[d])) / kPixels;
+    }
+    for (int64_t d = 0; d < kPixels; ++d) {
+      residuals.push_back((y.row(i)[d] - mean.row(i)[d]) * static_cast<float>(1.5 / size));
+    }
   }
-  for (size_t i = 1; i < residuals.size(); ++i) { lag += static_cast<double>(residuals[i] * residuals[i - 1]); }
+  for (size_t i = 1; i < residuals.size(); ++i) {
+    lag += static_cast<double>(residuals[i] * residuals[i - 1]);
+  }
   EXPECT_LT(std::abs(lag) / std::sqrt(static_cast<double>(residuals.size())), 4.0);  // standard normal under independence
   EXPECT_LT(kolmogorov(residuals, [](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }), 1.95);
 }
@@ -223,7 +252,9 @@ TEST(Spectrograph, LiftPutsTheSameNumbersIntoUnobservedPixelsWhateverTheSurveyLe
   const auto y = channel.simulate(4, spectra(3), latents);
   EXPECT_EQ(channel.lift(y, latents).values, y.values);
   auto spoilt = y;
-  for (int64_t d = 10; d < 25; ++d) { spoilt.row(1)[d] = d % 2 != 0 ? std::nanf("") : 1e30F; }
+  for (int64_t d = 10; d < 25; ++d) {
+    spoilt.row(1)[d] = d % 2 != 0 ? std::nanf("") : 1e30F;
+  }
   EXPECT_EQ(channel.lift(spoilt, latents).values, y.values);
   Channel::Latents none;  // both hidden: nothing is known, nothing is changed
   EXPECT_EQ(channel.lift(y, none).values, y.values);
@@ -249,9 +280,12 @@ TEST(Spectrograph, BadSamplesCostOnlyThemselves) {
   std::get<Array<float>>(latents.at("resolution")).values[2] = -1;
   const auto y = channel.simulate(1, x, latents);
   EXPECT_EQ(channel.status, UNCHANNEL_OK);
-  EXPECT_EQ(channel.sample_status, (std::vector<int32_t>{UNCHANNEL_SAMPLE_OK, UNCHANNEL_SAMPLE_NOT_FINITE, UNCHANNEL_SAMPLE_OUT_OF_DOMAIN, UNCHANNEL_SAMPLE_OK}));
+  EXPECT_EQ(channel.sample_status,
+            (std::vector<int32_t>{UNCHANNEL_SAMPLE_OK, UNCHANNEL_SAMPLE_NOT_FINITE, UNCHANNEL_SAMPLE_OUT_OF_DOMAIN, UNCHANNEL_SAMPLE_OK}));
   for (int64_t i = 0; i < 4; ++i) {
-    for (int64_t d = 0; d < 64; ++d) { ASSERT_EQ(y.row(i)[d], i % 3 == 0 ? good.row(i)[d] : 0.0F); }
+    for (int64_t d = 0; d < 64; ++d) {
+      ASSERT_EQ(y.row(i)[d], i % 3 == 0 ? good.row(i)[d] : 0.0F);
+    }
   }
 }
 
@@ -269,7 +303,9 @@ TEST(Spectrograph, DocumentedDefaultsAreThePluginsOwn) {
   std::string documented, line;
   bool parameters = false;
   while (std::getline(file, line)) {
-    if (parameters && !line.empty() && line[0] != '#') { documented += line + "\n"; }
+    if (parameters && !line.empty() && line[0] != '#') {
+      documented += line + "\n";
+    }
     parameters = parameters || line == "[channel.parameters]";
   }
   Channel channel(kLibrary);

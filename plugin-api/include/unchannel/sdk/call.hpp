@@ -35,18 +35,28 @@ namespace detail {
 template <class Value>
 Rows<Value> rows(const unchannel_tensor* t, int64_t count, const Shape& shape, const char* what) {
   using Plain = std::remove_const_t<Value>;
-  if (t == nullptr) { throw bad_argument(what, " is missing."); }
+  if (t == nullptr) {
+    throw bad_argument(what, " is missing.");
+  }
   constexpr uint8_t kCode = std::is_same_v<Plain, float> ? UNCHANNEL_DTYPE_FLOAT : UNCHANNEL_DTYPE_INT;
-  if (t->dtype.code != kCode || t->dtype.bits != 8 * sizeof(Plain) || t->dtype.lanes != 1) { throw bad_argument(what, " has the wrong element type."); }
-  if (t->device.type != UNCHANNEL_DEVICE_CPU) { throw bad_argument(what, " is not in CPU memory; this channel has no cuda/1."); }
+  if (t->dtype.code != kCode || t->dtype.bits != 8 * sizeof(Plain) || t->dtype.lanes != 1) {
+    throw bad_argument(what, " has the wrong element type.");
+  }
+  if (t->device.type != UNCHANNEL_DEVICE_CPU) {
+    throw bad_argument(what, " is not in CPU memory; this channel has no cuda/1.");
+  }
   bool fits = t->ndim == static_cast<int32_t>(shape.size()) + 1 && t->shape != nullptr && t->strides != nullptr && t->shape[0] == count;
   int64_t width = 1;
   for (size_t axis = shape.size(); fits && axis > 0; --axis) {
     fits = t->shape[axis] == shape[axis - 1] && (shape[axis - 1] == 1 || t->strides[axis] == width);
     width *= shape[axis - 1];
   }
-  if (!fits || (count > 1 && t->strides[0] != width) || t->byte_offset != 0) { throw bad_argument(what, " has the wrong shape or is not contiguous."); }
-  if (t->data == nullptr && count * width > 0) { throw bad_argument(what, " has no data."); }
+  if (!fits || (count > 1 && t->strides[0] != width) || t->byte_offset != 0) {
+    throw bad_argument(what, " has the wrong shape or is not contiguous.");
+  }
+  if (t->data == nullptr && count * width > 0) {
+    throw bad_argument(what, " has no data.");
+  }
   return {static_cast<Value*>(t->data), width};
 }
 
@@ -65,7 +75,9 @@ class Call {
     if (batch.count < 0 || (batch.count > 0 && (batch.ids == nullptr || batch.sample_status == nullptr))) {
       throw bad_argument("the batch has no ids or no sample_status.");
     }
-    if (batch.device.type != UNCHANNEL_DEVICE_CPU) { throw bad_argument("this channel has no cuda/1: the batch must be in CPU memory."); }
+    if (batch.device.type != UNCHANNEL_DEVICE_CPU) {
+      throw bad_argument("this channel has no cuda/1: the batch must be in CPU memory.");
+    }
   }
 
   [[nodiscard]] int64_t count() const { return batch_.count; }
@@ -81,24 +93,31 @@ class Call {
   }
   [[nodiscard]] bool has(const LatentBase& latent) const { return tensor(latent) != nullptr; }
 
-  /// body(i) for every sample, on the host's thread pool where it has one. An exception costs that sample only: sample_status is set and its
-  /// output rows are zeroed. Throws Failure(CANCELLED) when the host asks to stop. samples_per_task: large enough to outweigh a task switch.
+  /// body(i) for every sample, on the host's thread pool where it has one. An exception costs that sample only: sample_status is set and
+  /// its output rows are zeroed. Throws Failure(CANCELLED) when the host asks to stop. samples_per_task: large enough to outweigh a task
+  /// switch.
   template <class Body>
   void for_each(Body&& body, int64_t samples_per_task = 16) const {
     for_each([] { return 0; }, [&body](int, int64_t i) { body(i); }, samples_per_task);
   }
   /// body(state, i) with one state = make_state() for each task: scratch memory, plans.
   template <class MakeState, class Body>
-    requires std::is_invocable_v<MakeState>
+  requires std::is_invocable_v<MakeState>
   void for_each(MakeState&& make_state, Body&& body, int64_t samples_per_task = 16) const {
     const auto* stop = detail::service<unchannel_host_should_stop_1>(host_, UNCHANNEL_SERVICE_SHOULD_STOP_1);
     std::atomic<int32_t> failure{UNCHANNEL_OK};
     auto range = [&](int64_t begin, int64_t end) noexcept {
-      if (stop != nullptr && stop->should_stop(host_) != 0) { failure = UNCHANNEL_CANCELLED; }
-      if (failure != UNCHANNEL_OK) { return; }
+      if (stop != nullptr && stop->should_stop(host_) != 0) {
+        failure = UNCHANNEL_CANCELLED;
+      }
+      if (failure != UNCHANNEL_OK) {
+        return;
+      }
       try {
         auto state = make_state();
-        for (int64_t i = begin; i < end; ++i) { one(state, i, body); }
+        for (int64_t i = begin; i < end; ++i) {
+          one(state, i, body);
+        }
       } catch (...) {  // only memory can fail here
         failure = UNCHANNEL_RETRYABLE;
       }
@@ -109,11 +128,17 @@ class Call {
       const int32_t status = pool->run(
           host_, count(), samples_per_task,
           [](void* user, int64_t begin, int64_t end, uint32_t) { (*static_cast<Range*>(user))(begin, end); }, &range);
-      if (status != UNCHANNEL_OK && failure == UNCHANNEL_OK) { failure = status; }
+      if (status != UNCHANNEL_OK && failure == UNCHANNEL_OK) {
+        failure = status;
+      }
     } else {
-      for (int64_t begin = 0; begin < count(); begin += samples_per_task) { range(begin, std::min(count(), begin + samples_per_task)); }
+      for (int64_t begin = 0; begin < count(); begin += samples_per_task) {
+        range(begin, std::min(count(), begin + samples_per_task));
+      }
     }
-    if (failure != UNCHANNEL_OK) { throw Failure(failure, failure == UNCHANNEL_CANCELLED ? "stopped as the host asked" : "out of memory"); }
+    if (failure != UNCHANNEL_OK) {
+      throw Failure(failure, failure == UNCHANNEL_CANCELLED ? "stopped as the host asked" : "out of memory");
+    }
   }
 
  protected:
@@ -123,7 +148,9 @@ class Call {
   /// Zeroed where a sample fails, because outputs must be finite.
   template <class Value>
   Rows<Value> output(Rows<Value> rows) {
-    if constexpr (std::is_same_v<Value, float>) { outputs_.push_back(rows); }
+    if constexpr (std::is_same_v<Value, float>) {
+      outputs_.push_back(rows);
+    }
     return rows;
   }
   unchannel_batch batch_;
@@ -143,7 +170,9 @@ class Call {
       status = UNCHANNEL_SAMPLE_FAILED;
     }
     batch_.sample_status[i] = status;
-    for (const Rows<float>& rows : outputs_) { std::ranges::fill(rows[i], 0.0F); }
+    for (const Rows<float>& rows : outputs_) {
+      std::ranges::fill(rows[i], 0.0F);
+    }
   }
 
   const unchannel_host* host_;
@@ -160,8 +189,11 @@ struct Shapes {
 class DrawCall : public Call {
  public:
   using Args = unchannel_draw_latents_args;
-  DrawCall(const unchannel_host* host, const unchannel_batch& batch, const Args& a, const Shapes& s) : Call(host, batch, a.latents, a.latent_count) {
-    if (a.x != nullptr) { x = detail::rows<const float>(a.x, count(), s.x, "x"); }
+  DrawCall(const unchannel_host* host, const unchannel_batch& batch, const Args& a, const Shapes& s)
+      : Call(host, batch, a.latents, a.latent_count) {
+    if (a.x != nullptr) {
+      x = detail::rows<const float>(a.x, count(), s.x, "x");
+    }
   }
   Rows<const float> x;  ///< empty unless a latent that depends on x is wanted
   /// Rows to be written; empty when the host does not want this latent drawn.
@@ -172,26 +204,25 @@ class DrawCall : public Call {
 };
 
 /// The remaining calls differ only in the names and roles of their tensors.
-#define UNCHANNEL_SDK_CALL(Name, args_struct, members, ...)                                                               \
-  class Name : public Call {                                                                                              \
-   public:                                                                                                                \
-    using Args = args_struct;                                                                                             \
-    Name(const unchannel_host* host, const unchannel_batch& batch, const Args& a, [[maybe_unused]] const Shapes& s)       \
-        : Call(host, batch, a.latents, a.latent_count) {                                                                  \
-      __VA_ARGS__                                                                                                         \
-    }                                                                                                                     \
-    members                                                                                                               \
+#define UNCHANNEL_SDK_CALL(Name, args_struct, members, ...)                                                         \
+  class Name : public Call {                                                                                        \
+   public:                                                                                                          \
+    using Args = args_struct;                                                                                       \
+    Name(const unchannel_host* host, const unchannel_batch& batch, const Args& a, [[maybe_unused]] const Shapes& s) \
+        : Call(host, batch, a.latents, a.latent_count){__VA_ARGS__} members                                         \
   };
 #define UNCHANNEL_SDK_IN(name, shape) name = detail::rows<const float>(a.name, count(), s.shape, #name);
 #define UNCHANNEL_SDK_OUT(name, shape) name = output(detail::rows<float>(a.name, count(), s.shape, #name));
 
-UNCHANNEL_SDK_CALL(SimulateCall, unchannel_simulate_args, Rows<const float> x; Rows<float> y;, UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_OUT(y, y))
-UNCHANNEL_SDK_CALL(LiftCall, unchannel_lift_args, Rows<const float> y; Rows<float> lifted;, UNCHANNEL_SDK_IN(y, y) UNCHANNEL_SDK_OUT(lifted, x))
+UNCHANNEL_SDK_CALL(SimulateCall, unchannel_simulate_args, Rows<const float> x; Rows<float> y;
+                   , UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_OUT(y, y))
+UNCHANNEL_SDK_CALL(LiftCall, unchannel_lift_args, Rows<const float> y; Rows<float> lifted;
+                   , UNCHANNEL_SDK_IN(y, y) UNCHANNEL_SDK_OUT(lifted, x))
 UNCHANNEL_SDK_CALL(MeanCall, unchannel_mean_args, Rows<const float> x; Rows<float> mean;, UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_OUT(mean, y))
-UNCHANNEL_SDK_CALL(VjpCall, unchannel_vjp_args, Rows<const float> x; Rows<const float> cotangent; Rows<float> gradient;,
-                   UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_IN(cotangent, y) UNCHANNEL_SDK_OUT(gradient, x))
-UNCHANNEL_SDK_CALL(JvpCall, unchannel_jvp_args, Rows<const float> x; Rows<const float> tangent; Rows<float> derivative;,
-                   UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_IN(tangent, x) UNCHANNEL_SDK_OUT(derivative, y))
+UNCHANNEL_SDK_CALL(VjpCall, unchannel_vjp_args, Rows<const float> x; Rows<const float> cotangent; Rows<float> gradient;
+                   , UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_IN(cotangent, y) UNCHANNEL_SDK_OUT(gradient, x))
+UNCHANNEL_SDK_CALL(JvpCall, unchannel_jvp_args, Rows<const float> x; Rows<const float> tangent; Rows<float> derivative;
+                   , UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_IN(tangent, x) UNCHANNEL_SDK_OUT(derivative, y))
 UNCHANNEL_SDK_CALL(AdjointCall, unchannel_adjoint_args, Rows<const float> y; Rows<float> x;, UNCHANNEL_SDK_IN(y, y) UNCHANNEL_SDK_OUT(x, x))
 #undef UNCHANNEL_SDK_CALL
 #undef UNCHANNEL_SDK_IN
@@ -200,13 +231,18 @@ UNCHANNEL_SDK_CALL(AdjointCall, unchannel_adjoint_args, Rows<const float> y; Row
 class LoglikCall : public Call {
  public:
   using Args = unchannel_loglik_args;
-  LoglikCall(const unchannel_host* host, const unchannel_batch& batch, const Args& a, const Shapes& s) : Call(host, batch, a.latents, a.latent_count) {
-    if (a.loglik == nullptr && count() > 0) { throw bad_argument("loglik is missing."); }
+  LoglikCall(const unchannel_host* host, const unchannel_batch& batch, const Args& a, const Shapes& s)
+      : Call(host, batch, a.latents, a.latent_count) {
+    if (a.loglik == nullptr && count() > 0) {
+      throw bad_argument("loglik is missing.");
+    }
     y = detail::rows<const float>(a.y, count(), s.y, "y");
     x = detail::rows<const float>(a.x, count(), s.x, "x");
     loglik = {a.loglik, static_cast<size_t>(count())};
     std::ranges::fill(loglik, 0.0);  // what a failed sample keeps
-    if (a.gradient != nullptr) { gradient = output(detail::rows<float>(a.gradient, count(), s.x, "gradient")); }
+    if (a.gradient != nullptr) {
+      gradient = output(detail::rows<float>(a.gradient, count(), s.x, "gradient"));
+    }
   }
   Rows<const float> y;
   Rows<const float> x;

@@ -45,8 +45,8 @@ class ParameterBase {
   ParameterBase& operator=(const ParameterBase&) = delete;
 
   [[nodiscard]] const unchannel_parameter& about() const { return about_; }
-  virtual void set(const unchannel_value& value) = 0;     ///< throws Failure when the value breaks the schema
-  [[nodiscard]] virtual std::string toml() const = 0;     ///< the value in TOML
+  virtual void set(const unchannel_value& value) = 0;  ///< throws Failure when the value breaks the schema
+  [[nodiscard]] virtual std::string toml() const = 0;  ///< the value in TOML
 
  protected:
   ~ParameterBase() = default;
@@ -79,7 +79,9 @@ class Real final : public ParameterBase {
   }
   [[nodiscard]] std::string toml() const override {
     std::string text = join(value_);
-    if (text.find_first_of(".en") == std::string::npos) { text += ".0"; }  // TOML tells 1.0 from 1
+    if (text.find_first_of(".en") == std::string::npos) {
+      text += ".0";
+    }  // TOML tells 1.0 from 1
     return text;
   }
 
@@ -139,7 +141,9 @@ class Switch final : public ParameterBase {
   bool operator()() const { return value_; }
 
   void set(const unchannel_value& value) override {
-    if (value.i64 != 0 && value.i64 != 1) { throw bad_argument(about_.id, " = ", value.i64, " is neither true nor false."); }
+    if (value.i64 != 0 && value.i64 != 1) {
+      throw bad_argument(about_.id, " = ", value.i64, " is neither true nor false.");
+    }
     value_ = value.i64 == 1;
   }
   [[nodiscard]] std::string toml() const override { return value_ ? "true" : "false"; }
@@ -172,14 +176,18 @@ class Text final : public ParameterBase {
   const std::string& operator()() const { return value_; }
 
   void set(const unchannel_value& value) override {
-    if (value.text == nullptr) { throw bad_argument(about_.id, " has no text."); }
+    if (value.text == nullptr) {
+      throw bad_argument(about_.id, " has no text.");
+    }
     std::string listed;
     bool known = choices_.empty();
     for (const char* choice : choices_) {
       known = known || std::string_view(choice) == value.text;
       listed += (listed.empty() ? "" : ", ") + std::string(choice);
     }
-    if (!known) { throw bad_argument(about_.id, " = \"", value.text, "\" must be one of: ", listed, "."); }
+    if (!known) {
+      throw bad_argument(about_.id, " = \"", value.text, "\" must be one of: ", listed, ".");
+    }
     value_ = value.text;
   }
   [[nodiscard]] std::string toml() const override {

@@ -39,8 +39,7 @@ namespace detail {
 inline std::string piece(std::string_view text) { return std::string(text); }
 /// Numbers in their shortest exact form, whatever the locale.
 template <class Number>
-  requires std::is_arithmetic_v<Number>
-std::string piece(Number value) {
+requires std::is_arithmetic_v<Number> std::string piece(Number value) {
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value);
   return {buffer, end.ptr};
@@ -75,7 +74,9 @@ namespace detail {
 template <class Body>
 int32_t guarded(const unchannel_host* host, int32_t unexpected, Body&& body) noexcept {
   const auto report = [host](int32_t status, const char* text) {
-    if (host != nullptr && host->set_error != nullptr) { host->set_error(host, text); }
+    if (host != nullptr && host->set_error != nullptr) {
+      host->set_error(host, text);
+    }
     return status;
   };
   try {

@@ -29,8 +29,8 @@ class Channel : public Declarations {
   virtual void draw_latents(const DrawCall&) const {}
   virtual void simulate(const SimulateCall& call) const = 0;
 
-  Workspace workspace;                    ///< set in configure
-  const unchannel_host* host = nullptr;   ///< set before configure
+  Workspace workspace;                   ///< set in configure
+  const unchannel_host* host = nullptr;  ///< set before configure
 };
 
 namespace detail {
@@ -38,8 +38,8 @@ namespace detail {
 template <class C>
 struct Instance {
   const unchannel_host* host = nullptr;
-  C schema;                    // answers parameter() and latent() for the whole life, so their strings never move
-  std::unique_ptr<C> active;   // the configuration in force
+  C schema;                   // answers parameter() and latent() for the whole life, so their strings never move
+  std::unique_ptr<C> active;  // the configuration in force
   Shapes shapes;
   std::string canonical;
 };
@@ -63,7 +63,9 @@ template <class C, class CallType, auto Method, uint64_t kV1Size>
 int32_t batch_call(void* instance, const unchannel_batch* batch, const typename CallType::Args* args) noexcept {
   Instance<C>& me = self<C>(instance);
   return guarded(me.host, UNCHANNEL_INSTANCE_BROKEN, [&] {
-    if (!me.active) { throw bad_argument("the channel is not configured: call configure first."); }
+    if (!me.active) {
+      throw bad_argument("the channel is not configured: call configure first.");
+    }
     const auto own_batch = take(batch, UNCHANNEL_BATCH_V1_SIZE, "batch");
     const CallType call(me.host, own_batch, take(args, kV1Size, "args"), me.shapes);
     (me.active.get()->*Method)(call);
@@ -92,14 +94,21 @@ int32_t configure(void* instance, const unchannel_configure_args* args, unchanne
     const auto out = take(result, UNCHANNEL_CONFIGURE_RESULT_V1_SIZE, "configure result");
     auto next = std::make_unique<C>();
     next->host = me.host;
-    if (in.value_count != next->parameters.size()) { throw bad_argument("got ", in.value_count, " values for ", next->parameters.size(), " parameters."); }
-    if (out.latent_count != next->latents.size()) { throw bad_argument("got ", out.latent_count, " latent shapes for ", next->latents.size(), " latents."); }
-    if (in.x_ndim < 0 || in.x_ndim > UNCHANNEL_MAX_NDIM) { throw bad_argument("x has ", in.x_ndim, " axes; at most ", UNCHANNEL_MAX_NDIM, " are possible."); }
+    if (in.value_count != next->parameters.size()) {
+      throw bad_argument("got ", in.value_count, " values for ", next->parameters.size(), " parameters.");
+    }
+    if (out.latent_count != next->latents.size()) {
+      throw bad_argument("got ", out.latent_count, " latent shapes for ", next->latents.size(), " latents.");
+    }
+    if (in.x_ndim < 0 || in.x_ndim > UNCHANNEL_MAX_NDIM) {
+      throw bad_argument("x has ", in.x_ndim, " axes; at most ", UNCHANNEL_MAX_NDIM, " are possible.");
+    }
     std::string canonical;
     for (uint32_t i = 0; i < in.value_count; ++i) {
       ParameterBase& parameter = *next->parameters[i];
       const unchannel_value* value = in.values[i];
-      if (value == nullptr || value->id == nullptr || std::strcmp(value->id, parameter.about().id) != 0 || value->type != parameter.about().type) {
+      if (value == nullptr || value->id == nullptr || std::strcmp(value->id, parameter.about().id) != 0 ||
+          value->type != parameter.about().type) {
         throw bad_argument("value ", i, " is not a ", parameter.about().id, " of the declared type.");
       }
       parameter.set(*value);
@@ -108,12 +117,18 @@ int32_t configure(void* instance, const unchannel_configure_args* args, unchanne
     Shapes shapes;
     shapes.x.assign(in.x_shape, in.x_shape + in.x_ndim);
     for (const int64_t extent : shapes.x) {
-      if (extent < 1) { throw bad_argument("x has an axis of length ", extent, "; it must be at least 1."); }
+      if (extent < 1) {
+        throw bad_argument("x has an axis of length ", extent, "; it must be at least 1.");
+      }
     }
     shapes.y = next->configure(shapes.x);
     bool fits = shapes.y.size() <= UNCHANNEL_MAX_NDIM;
-    for (const LatentBase* latent : next->latents) { fits = fits && latent->shape().size() <= UNCHANNEL_MAX_NDIM; }
-    if (!fits) { throw bad_argument("y or a latent has more than ", UNCHANNEL_MAX_NDIM, " axes."); }
+    for (const LatentBase* latent : next->latents) {
+      fits = fits && latent->shape().size() <= UNCHANNEL_MAX_NDIM;
+    }
+    if (!fits) {
+      throw bad_argument("y or a latent has more than ", UNCHANNEL_MAX_NDIM, " axes.");
+    }
 
     // Nothing below can fail.
     me.active = std::move(next);
@@ -139,10 +154,12 @@ int32_t configure(void* instance, const unchannel_configure_args* args, unchanne
 /// The table of an optional capability, or NULL when the class C has no such member.
 template <class C>
 const void* extension(std::string_view id) noexcept {
-#define UNCHANNEL_SDK_EXTENSION(name, CallType, ID, V1_SIZE)                                                   \
-  if constexpr (requires(const C& c, const CallType& call) { c.name(call); }) {                                \
-    static constexpr unchannel_##name##_1 kTable{&batch_call<C, CallType, &C::name, V1_SIZE>};                 \
-    if (id == ID) { return &kTable; }                                                                          \
+#define UNCHANNEL_SDK_EXTENSION(name, CallType, ID, V1_SIZE)                                   \
+  if constexpr (requires(const C& c, const CallType& call) { c.name(call); }) {                \
+    static constexpr unchannel_##name##_1 kTable{&batch_call<C, CallType, &C::name, V1_SIZE>}; \
+    if (id == ID) {                                                                            \
+      return &kTable;                                                                          \
+    }                                                                                          \
   }
   UNCHANNEL_SDK_EXTENSION(lift, LiftCall, UNCHANNEL_LIFT_1, UNCHANNEL_LIFT_ARGS_V1_SIZE)
   UNCHANNEL_SDK_EXTENSION(mean, MeanCall, UNCHANNEL_MEAN_1, UNCHANNEL_MEAN_ARGS_V1_SIZE)
@@ -156,10 +173,14 @@ const void* extension(std::string_view id) noexcept {
 
 template <class C>
 const void* offered(void* instance, const char* id) noexcept {
-  if (id == nullptr) { return nullptr; }
+  if (id == nullptr) {
+    return nullptr;
+  }
   const Instance<C>& me = self<C>(instance);
   if constexpr (requires(const C& c) { c.offers(std::string_view()); }) {
-    if (me.active && !me.active->offers(id)) { return nullptr; }
+    if (me.active && !me.active->offers(id)) {
+      return nullptr;
+    }
   }
   return extension<C>(id);
 }
@@ -209,9 +230,7 @@ struct Module {
 }  // namespace unchannel::sdk
 
 /// Defines the entry of the library. Once per plugin, at the end of one source file, outside any namespace.
-#define UNCHANNEL_MODULE(...)                                                                            \
-  extern "C" const unchannel_module* unchannel_entry(uint32_t, uint32_t) {                               \
-    return &unchannel::sdk::detail::Module<__VA_ARGS__>::kModule;                                        \
-  }
+#define UNCHANNEL_MODULE(...) \
+  extern "C" const unchannel_module* unchannel_entry(uint32_t, uint32_t) { return &unchannel::sdk::detail::Module<__VA_ARGS__>::kModule; }
 
 #endif
