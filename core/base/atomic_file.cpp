@@ -80,8 +80,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
     std::ofstream out(file.path(), std::ios::binary | std::ios::trunc);
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     out.flush();
-    check<DataError>(out.good(), "{}: could not be written: {}. Free space or choose another folder.", path.string(),
-                     std::strerror(errno));
+    check<DataError>(out.good(), "{}: could not be written: {}. Free space or choose another folder.", path.string(), std::strerror(errno));
   }
   file.commit();
 }

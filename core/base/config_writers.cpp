@@ -20,7 +20,8 @@ std::string cell(const std::string& text) {
 }
 
 std::string toml_key(const std::string& key) {
-  const bool bare = !key.empty() && key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
+  const bool bare =
+      !key.empty() && key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
   return bare ? key : quote(key);
 }
 
@@ -64,9 +65,7 @@ class Renderer : public SettingsVisitor {
   void integer(FieldDoc field, std::int64_t& value, std::int64_t min, std::int64_t max) override {
     emit(field, fmt::format("{}", value), integer_range_text(min, max));
   }
-  void number(FieldDoc field, double& value, double min, double max) override {
-    emit(field, format_number(value), range_text(min, max));
-  }
+  void number(FieldDoc field, double& value, double min, double max) override { emit(field, format_number(value), range_text(min, max)); }
   void text(FieldDoc field, std::string& value) override { emit(field, quote(value), ""); }
   void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) override {
     std::string list;

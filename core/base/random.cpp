@@ -15,13 +15,12 @@ namespace {
 constexpr std::uint32_t kEngineDomain = 1;
 }  // namespace
 
-RandomKey RandomKey::derive(std::uint64_t tag) const {
-  return RandomKey(unchannel_derive(value_, unchannel_tag(kEngineDomain, tag)));
-}
+RandomKey RandomKey::derive(std::uint64_t tag) const { return RandomKey(unchannel_derive(value_, unchannel_tag(kEngineDomain, tag))); }
 
 // Clones let the plain loops of random.h use the widest vectors of the CPU; integer arithmetic and the fixed order of every
 // floating-point operation keep the bits independent of the batch split.
-UNCHANNEL_WIDEST_VECTORS static void fill_normal(std::uint64_t key, std::uint64_t id, std::uint32_t first, std::uint32_t count, float* out) {
+UNCHANNEL_WIDEST_VECTORS static void fill_normal(std::uint64_t key, std::uint64_t id, std::uint32_t first, std::uint32_t count,
+                                                 float* out) {
   unchannel_normal_fill(key, id, first, count, out);
 }
 

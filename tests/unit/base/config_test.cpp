@@ -139,9 +139,7 @@ TEST(Config, MalformedOverridesAreRefused) {
   EXPECT_EQ(refusal("", {"outer.=3"}), "--set outer.=3: must have the form key.subkey=value.");
 }
 
-TEST(Config, OverrideThatSmugglesASecondKeyIsText) {
-  EXPECT_EQ(read_settings("", {"label=1\niterations=5"}).label, "1\niterations=5");
-}
+TEST(Config, OverrideThatSmugglesASecondKeyIsText) { EXPECT_EQ(read_settings("", {"label=1\niterations=5"}).label, "1\niterations=5"); }
 
 TEST(Config, MissingFileIsRefused) {
   const test_support::TempDir folder;

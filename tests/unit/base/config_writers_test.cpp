@@ -43,11 +43,11 @@ TEST(SettingsToToml, ReadingItBackGivesTheSameSettings) {
   written.label = "quote \" backslash \\ newline \n tab \t bell \a unicode é ü 星";
   written.solver = "euler";
   written.widths = {};
-  written.parameters = {{"sigma", 1e300},   {"count", 3},
-                        {"half", 2.0},      {"name with spaces", "x"},
-                        {"dotted.key", 1},  {"list", {1.5, -2.0}},
-                        {"on", false},      {"nested", {{"deep key", {{"deeper", "text"}}}}},
-                        {"empty", ""},      {"infinite", std::numeric_limits<double>::infinity()}};
+  written.parameters = {{"sigma", 1e300},  {"count", 3},
+                        {"half", 2.0},     {"name with spaces", "x"},
+                        {"dotted.key", 1}, {"list", {1.5, -2.0}},
+                        {"on", false},     {"nested", {{"deep key", {{"deeper", "text"}}}}},
+                        {"empty", ""},     {"infinite", std::numeric_limits<double>::infinity()}};
   written.inner.enabled = false;
   written.inner.rate = 1.0 / 3.0;
   for (const bool with_comments : {false, true}) {
