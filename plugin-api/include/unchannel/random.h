@@ -37,7 +37,7 @@
 /* A product that the compiler must not fuse into a following addition. */
 #if defined(__CUDA_ARCH__)
 #define UNCHANNEL_PRODUCT(a, b) __fmul_rn((a), (b))
-#elif defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) && __GNUC__ >= 12
 #define UNCHANNEL_PRODUCT(a, b) __builtin_assoc_barrier((a) * (b))
 #else
 #define UNCHANNEL_PRODUCT(a, b) ((a) * (b))
