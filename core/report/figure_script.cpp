@@ -9,7 +9,8 @@
 namespace unchannel::report {
 namespace {
 
-constexpr double kLeftMargin = 66, kRightMargin = 16, kTopMargin = 34, kBottomMargin = 50, kLegend = 26;
+constexpr double kLeftMargin = 74, kRightMargin = 24, kTopMargin = 34, kBottomMargin = 46, kLegend = 26;
+constexpr double kPixelsPerXLabel = 56, kPixelsPerYLabel = 24;
 
 /// A gnuplot string: single quotes interpret nothing but a doubled quote. Line breaks would end the command.
 std::string quoted(const std::string& text) {
@@ -75,6 +76,22 @@ Limits limits(const Axis& axis, const std::vector<Series>& all, const std::vecto
   return {low, high};
 }
 
+/// Distance between labels: 1, 2 or 5 times a power of ten, so that each has `pixels_per_label` of room.
+double label_step(const Limits& range, double pixels, double pixels_per_label) {
+  const double least = (range.high - range.low) * pixels_per_label / std::max(pixels, pixels_per_label);
+  const double power = std::pow(10.0, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least) return factor * power;
+  }
+  return 10 * power;
+}
+
+std::string axis_script(const char* name, const Axis& axis, const Limits& range, double pixels, double pixels_per_label) {
+  const std::string ticks = axis.logarithmic ? "autofreq" : fmt::format("{:.9g}", label_step(range, pixels, pixels_per_label));
+  return fmt::format("{1} logscale {0}\nset {0}range [{2:.9g}:{3:.9g}]\nset {0}tics {4}{5}\n", name, axis.logarithmic ? "set" : "unset",
+                     range.low, range.high, ticks, name[0] == 'x' ? " offset 0,0.45" : "");
+}
+
 std::string data_block(const std::string& name, const Series& series, const Panel& panel) {
   std::string text = fmt::format("{} << EOD\n", name);
   for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
@@ -96,11 +113,14 @@ std::string panel_script(const Figure& figure, const Panel& panel, std::size_t n
   text += fmt::format("set lmargin at screen {:.6f}\nset rmargin at screen {:.6f}\n", panel.left / figure.width, panel.right / figure.width);
   text += fmt::format("set tmargin at screen {:.6f}\nset bmargin at screen {:.6f}\n", 1 - panel.top / figure.height,
                       1 - panel.bottom / figure.height);
-  text += fmt::format("{} logscale x\n{} logscale y\n", panel.x.logarithmic ? "set" : "unset", panel.y.logarithmic ? "set" : "unset");
-  text += fmt::format("set xrange [{:.9g}:{:.9g}]\nset yrange [{:.9g}:{:.9g}]\n", x.low, x.high, y.low, y.high);
-  text += fmt::format("set xlabel {} offset 0,0.3\nset ylabel {} offset 1.2,0\nset title {} offset 0,-0.6\n", quoted(panel.x.label),
-                      quoted(panel.y.label), quoted(panel.title));
-  text += "unset arrow\nunset label\n";
+  text += axis_script("x", panel.x, x, panel.right - panel.left, kPixelsPerXLabel);
+  text += axis_script("y", panel.y, y, panel.bottom - panel.top, kPixelsPerYLabel);
+  text += fmt::format("set title {} offset 0,-0.6\nunset arrow\nunset label\n", quoted(panel.title));
+  // Labels of axes stand at fixed places; gnuplot's own move with the width of the numbers.
+  text += fmt::format("set label {} at screen {:.6f}, screen {:.6f} center rotate by 90\n", quoted(panel.y.label), (panel.left - 56) / figure.width,
+                      1 - 0.5 * (panel.top + panel.bottom) / figure.height);
+  text += fmt::format("set label {} at screen {:.6f}, screen {:.6f} center\n", quoted(panel.x.label), 0.5 * (panel.left + panel.right) / figure.width,
+                      1 - (panel.bottom + 36) / figure.height);
   for (const Marker& marker : panel.markers) {
     if (!(marker.x > x.low && marker.x < x.high)) continue;
     text += fmt::format("set arrow from {0:.7g}, graph 0 to {0:.7g}, graph 1 nohead back dt (3,4) lw 0.8 lc rgb '#808080'\n", marker.x);

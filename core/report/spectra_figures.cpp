@@ -16,7 +16,7 @@ struct Line {
   double rest_angstrom;
 };
 
-/// A window of the rest frame in which lines blend; shown when the first line and 3,000 km/s around it are covered.
+/// A window of the rest frame in which lines blend, in order of preference; shown when the first line and 3,000 km/s around it are covered.
 struct LineGroup {
   double low_angstrom, high_angstrom;
   std::vector<Line> lines;
@@ -33,7 +33,7 @@ const std::vector<LineGroup>& line_groups() {
 }
 
 constexpr std::size_t kMostZooms = 2;
-constexpr double kRowHeight = 232, kLegendHeight = 26;
+constexpr double kRowHeight = 222, kLegendHeight = 26;
 
 double to_axis(const PixelAxis& axis, const SpectrumExample& example, double rest_angstrom) {
   return axis.rest_frame ? rest_angstrom : rest_angstrom * (1 + example.redshift);
@@ -47,7 +47,6 @@ std::vector<const LineGroup*> groups_in_coverage(const PixelAxis& axis, const Sp
     const double room = centre * 3000 / 299792.458;
     if (centre - room > axis.position.front() && centre + room < axis.position.back() && found.size() < kMostZooms) found.push_back(&group);
   }
-  std::sort(found.begin(), found.end(), [](const LineGroup* a, const LineGroup* b) { return a->low_angstrom < b->low_angstrom; });
   return found;
 }
 
@@ -132,9 +131,9 @@ Figure spectra_figure(const PixelAxis& axis, const std::vector<SpectrumExample>&
     whole.x.label = last ? axis.label() : "";
     whole.y.label = flux_label;
     whole.top = kLegendHeight + static_cast<double>(row) * kRowHeight + 32;
-    whole.bottom = whole.top + kRowHeight - 58;
-    whole.left = 62;
-    whole.right = wide - 14;
+    whole.bottom = whole.top + kRowHeight - 60;
+    whole.left = 68;
+    whole.right = wide - 24;
     cut_to(whole, axis.position.front(), axis.position.back());
     const auto groups = groups_in_coverage(axis, example);
     double left = wide;
@@ -144,8 +143,8 @@ Figure spectra_figure(const PixelAxis& axis, const std::vector<SpectrumExample>&
       zoom.title.clear();
       zoom.y.label.clear();
       zoom.x.label = last ? "[Å]" : "";
-      zoom.left = left + 36;
-      zoom.right = left + zoom_width - 12;
+      zoom.left = left + 34;
+      zoom.right = left + zoom_width - 20;
       left += zoom_width;
       cut_to(zoom, std::max(axis.position.front(), to_axis(axis, example, group->low_angstrom)),
              std::min(axis.position.back(), to_axis(axis, example, group->high_angstrom)));

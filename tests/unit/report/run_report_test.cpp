@@ -105,8 +105,8 @@ TEST(SpectraFigure, ZoomsOnLinesInCoverageOnly) {
   EXPECT_EQ(spectra_figure(axis, {example(axis, 3)}, "flux").panels.size(), 3U);
   EXPECT_EQ(spectra_figure(axis, {example(axis, 0.5)}, "flux").panels.size(), 1U);
   const Figure figure = spectra_figure(axis, {example(axis, 3)}, "flux");
-  EXPECT_EQ(figure.panels[2].markers.at(0).label, "Ly α");
-  EXPECT_NEAR(figure.panels[2].markers.at(0).x, 4 * 1215.67, 1e-9);
+  EXPECT_EQ(figure.panels[1].markers.at(0).label, "Ly α");
+  EXPECT_NEAR(figure.panels[1].markers.at(0).x, 4 * 1215.67, 1e-9);
 }
 
 TEST(SpectraFigure, WithoutRedshiftOrTruthShowsTheSpectrumAlone) {
