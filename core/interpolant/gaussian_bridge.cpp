@@ -12,6 +12,7 @@ std::map<std::string, at::Tensor> GaussianModel::tensors() const {
           {"basis", basis_DR},
           {"covariance", covariance_RR},
           {"response", response_RR},
+          {"excess", excess_RR},
           {"shift", shift_R},
           {"log_level", at::tensor({log_level_mean, log_level_std}, at::kDouble)}};
 }
@@ -22,6 +23,7 @@ GaussianModel GaussianModel::from_tensors(const std::map<std::string, at::Tensor
   model.basis_DR = tensors.at("basis");
   model.covariance_RR = tensors.at("covariance");
   model.response_RR = tensors.at("response");
+  model.excess_RR = tensors.at("excess");
   model.shift_R = tensors.at("shift");
   model.log_level_mean = tensors.at("log_level")[0].item<double>();
   model.log_level_std = tensors.at("log_level")[1].item<double>();
@@ -32,7 +34,7 @@ GaussianBridge::GaussianBridge(GaussianModel model, const Interpolant& interpola
     : model_(std::move(model)), interpolant_(interpolant) {
   const at::Tensor& c_RR = model_.covariance_RR;
   const at::Tensor cross_RR = c_RR.matmul(model_.response_RR);                           // Cov(a, Uᵀy)
-  const at::Tensor seen_RR = model_.response_RR.t().matmul(cross_RR);                    // noise-free Cov(Uᵀy)
+  const at::Tensor seen_RR = model_.response_RR.t().matmul(cross_RR) + model_.excess_RR;  // Cov(Uᵀy) without white noise
   const double level2 = std::exp(2.0 * model_.log_level_mean);
   std::vector<at::Tensor> values, vectors, gains, scales, traces;
   std::vector<double> beta2, gamma, mix;

@@ -13,12 +13,14 @@ namespace unchannel {
 
 /// A Gaussian model of the pair (signal, observation) in a reduced basis, as fitted by probing the channel.
 ///   x = m + U a,   a ~ N(0, C)
-///   Uᵀ(y − m) = q + Gᵀ a + ρ ξ,   y outside span(U) is white with the same level ρ, which differs from sample to sample
+///   Uᵀ(y − m) = q + Gᵀ a + e + ρ ξ,   e ~ N(0, E): what hidden latents of the channel scatter beyond the white noise
+///   y outside span(U) is white with the same level ρ, which differs from sample to sample
 struct GaussianModel {
   at::Tensor mean_D;         ///< m
   at::Tensor basis_DR;       ///< U, orthonormal columns
   at::Tensor covariance_RR;  ///< C, float64
   at::Tensor response_RR;    ///< G, float64: linear response of the observation to the signal
+  at::Tensor excess_RR;      ///< E, float64, positive semidefinite
   at::Tensor shift_R;        ///< q = Uᵀ(E[y] − m)
   double log_level_mean = 0.0;    ///< mean and standard deviation of ln ρ over observations
   double log_level_std = 1.0;

@@ -10,6 +10,7 @@
 #include <unchannel/transport/solver.hpp>
 
 #include "moments.hpp"
+#include "response_basis.hpp"
 
 namespace unchannel {
 namespace {
@@ -36,7 +37,7 @@ at::Tensor ids_from(std::int64_t first, std::int64_t count) { return at::arange(
 /// a ~ N(0, C) for the given ids, [ids, R].
 at::Tensor draw_coordinates(const at::Tensor& covariance_RR, RandomKey key, const at::Tensor& ids_B) {
   const std::int64_t rank = covariance_RR.size(0);
-  const double jitter = 1e-8 * covariance_RR.diagonal().mean().item<double>();
+  const double jitter = 1e-8 * covariance_RR.diagonal().mean().item<double>() + 1e-30;
   const at::Tensor factor_RR = at::linalg_cholesky(covariance_RR + jitter * at::eye(rank, at::kDouble));
   return normal_rows(key, ids_B, rank).matmul(factor_RR.t().to(at::kFloat));
 }
@@ -51,6 +52,16 @@ Latents bootstrap_latents(const Latents& observed, std::int64_t count, RandomKey
   for (std::int64_t i = 0; i < count; ++i) pick[i] = static_cast<std::int64_t>(key.bits(static_cast<std::uint64_t>(i), 1) % static_cast<std::uint64_t>(rows));
   for (const auto& [name, values] : observed) result.emplace(name, values.index_select(0, pick_B));
   return result;
+}
+
+/// Covariance of the residuals of q beyond white noise. Eigenvalues that sampling noise alone would give (Marchenko–Pastur edge, with
+/// a factor 1.5 to spare) count as zero.
+at::Tensor excess_scatter(const at::Tensor& residual_NR, double white) {
+  const auto rows = static_cast<double>(residual_NR.size(0)), rank = static_cast<double>(residual_NR.size(1));
+  at::Tensor excess_RR = residual_NR.t().matmul(residual_NR) / rows - white * at::eye(residual_NR.size(1), at::kDouble);
+  auto [values_R, vectors_RR] = at::linalg_eigh(0.5 * (excess_RR + excess_RR.t()));
+  values_R = at::where(values_R > 3.0 * white * std::sqrt(rank / rows), values_R, at::zeros_like(values_R));
+  return (vectors_RR * values_R).matmul(vectors_RR.t());
 }
 
 /// Probes the channel around the current model: linear response G, shift q and the distribution of noise levels.
@@ -78,8 +89,42 @@ void probe_response(GaussianModel& model, const Channel& channel, const Latents&
   const double ridge = 1e-8 * gram_RR.diagonal().mean().item<double>();
   model.response_RR = at::linalg_solve(gram_RR + ridge * at::eye(gram_RR.size(0), at::kDouble), a0_NR.t().matmul(q0_NR));
   model.shift_R = (q_mean_R - a_NR.mean(0).matmul(model.response_RR)).to(at::kFloat);
+  const double white = at::cat(level_list).to(at::kDouble).mean().item<double>();
+  model.excess_RR = excess_scatter(q0_NR - a0_NR.matmul(model.response_RR), white);
   model.log_level_mean = log_level_N.mean().item<double>();
   model.log_level_std = log_level_N.std(/*unbiased=*/false).item<double>() + 1e-3;
+}
+
+/// Basis and first covariance from the leading directions of the observations themselves.
+void start_from_observations(GaussianModel& model, const at::Tensor& y_ND, const at::Tensor& weight_N, const at::Tensor& covariance_DD,
+                             const StartSettings& settings, std::int64_t rank, const std::string& file) {
+  const Spectrum spectrum = leading_eigenvectors(smooth_along_diagonals(covariance_DD, settings.smoothing_elements), rank);
+  model.basis_DR = spectrum.vectors_DR.to(at::kFloat).contiguous();
+  const at::Tensor level2_N = project(y_ND, model.mean_D, model.basis_DR).level2_B;
+  const double noise = ((weight_N * level2_N).sum() / weight_N.sum()).item<double>();
+  const double largest = spectrum.values_R[0].item<double>();
+  check<NumericalError>(largest > noise, "{}: the observations have no variance above their noise level {:.3g}; a linear start is not possible. "
+                        "Use start.kind = \"observation\".", file, std::sqrt(noise));
+  const double floor = std::max(0.02 * noise, 1e-5 * (largest - noise));
+  model.covariance_RR = at::diag((spectrum.values_R - noise).clamp_min(floor));
+}
+
+/// Basis from the channel's response. Directions that it nearly swallows start with a share of the mean variance of the others, so
+/// that the fit lets them grow only as far as the observations demand.
+void start_from_response(GaussianModel& model, const at::Tensor& y_ND, const Channel& channel, const Latents& latents,
+                         const StartSettings& settings, std::int64_t rank, RandomKey key) {
+  constexpr double kWeakShare = 0.3;
+  const ProbedResponse response = probe_response_basis(channel, model.mean_D, bootstrap_latents(latents, settings.probes, key.derive(1)),
+                                                       settings.probes, rank, key);
+  model.basis_DR = response.basis_DR;
+  const Projection seen = project(y_ND, model.mean_D, model.basis_DR);
+  const at::Tensor level2 = seen.level2_B.to(at::kDouble).mean();
+  const at::Tensor gain2_R = response.gain_R.square();
+  const at::Tensor variance_R = (seen.q_BR.to(at::kDouble).var(0) - level2) / gain2_R;
+  const at::Tensor scale = at::where(gain2_R > 0.1, variance_R, at::zeros_like(variance_R)).sum() / gain2_R.gt(0.1).sum().clamp_min(1);
+  const at::Tensor weak = kWeakShare * scale;
+  const at::Tensor strong_R = (gain2_R * scale) > (0.1 * level2);
+  model.covariance_RR = at::diag(at::where(strong_R, at::maximum(variance_R, weak.expand_as(variance_R)), weak.expand_as(variance_R)));
 }
 
 struct ObservedSample {
@@ -109,7 +154,7 @@ GaussianFit::GaussianFit(GaussianModel model) : model_(std::move(model)) { refre
 
 void GaussianFit::refresh_tables() {
   const at::Tensor cross_RR = model_.covariance_RR.matmul(model_.response_RR);
-  at::Tensor seen_RR = model_.response_RR.t().matmul(cross_RR);
+  at::Tensor seen_RR = model_.response_RR.t().matmul(cross_RR) + model_.excess_RR;
   seen_RR = 0.5 * (seen_RR + seen_RR.t());
   std::tie(eigenvalues_R_, eigenvectors_RR_) = at::linalg_eigh(seen_RR);
   eigenvalues_R_ = eigenvalues_R_.clamp_min(1e-12 * eigenvalues_R_.max().item<double>());
@@ -131,7 +176,8 @@ at::Tensor GaussianFit::posterior_draw(const at::Tensor& y_BD, RandomKey key, co
   // A pair (a′, q′) from the model and the correction a′ − E[a | q′] give an exact draw of the residual.
   const at::Tensor a_BR = draw_coordinates(model_.covariance_RR, key.derive(1), ids_B);
   const at::Tensor white_BR = normal_rows(key.derive(2), ids_B, model_.rank()) * seen.level2_B.sqrt().unsqueeze(1);
-  const at::Tensor q_BR = a_BR.matmul(model_.response_RR.to(at::kFloat)) + model_.shift_R + white_BR;
+  const at::Tensor scatter_BR = draw_coordinates(model_.excess_RR, key.derive(3), ids_B);
+  const at::Tensor q_BR = a_BR.matmul(model_.response_RR.to(at::kFloat)) + model_.shift_R + scatter_BR + white_BR;
   const at::Tensor draw_BR = posterior_coordinates(seen.q_BR, seen.level2_B) + a_BR - posterior_coordinates(q_BR, seen.level2_B);
   return draw_BR.matmul(model_.basis_DR.t()) + model_.mean_D;
 }
@@ -150,33 +196,33 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
   const at::Tensor first_level_N = project(sample.y_ND, moments.mean_D.to(at::kFloat), first_DR.to(at::kFloat)).level2_B;
   if (settings.weighting == "noise") weight_N = first_level_N.reciprocal();
   if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);
-  const Spectrum spectrum = leading_eigenvectors(smooth_along_diagonals(moments.covariance_DD, settings.smoothing_elements), rank);
-
   GaussianModel model;
   model.mean_D = moments.mean_D.to(at::kFloat);
-  model.basis_DR = spectrum.vectors_DR.to(at::kFloat).contiguous();
+  if (settings.basis == "response") {
+    start_from_response(model, sample.y_ND, channel, sample.latents, settings, rank, key.derive(Purpose::kChannelProbe));
+  } else {
+    start_from_observations(model, sample.y_ND, weight_N, moments.covariance_DD, settings, rank, observations.reader().path().string());
+  }
   const Projection seen = project(sample.y_ND, model.mean_D, model.basis_DR);
-  const double noise = ((weight_N * seen.level2_B).sum() / weight_N.sum()).item<double>();
-  const double largest = spectrum.values_R[0].item<double>();
-  check<NumericalError>(largest > noise, "{}: the observations have no variance above their noise level {:.3g}; a linear start is not possible. "
-                        "Use start.kind = \"observation\".", observations.reader().path().string(), std::sqrt(noise));
-  const double floor = std::max(0.02 * noise, 1e-5 * (largest - noise));
-  model.covariance_RR = at::diag((spectrum.values_R - noise).clamp_min(floor));
 
   // EM for the linear-Gaussian model whose response is measured anew in every round.
   at::Tensor q_NR = seen.q_BR;
   for (std::int64_t round = 0; round < settings.rounds; ++round) {
     probe_response(model, channel, sample.latents, settings.probes, key.derive(static_cast<std::uint64_t>(round)));
-    const GaussianFit now(model);
-    const at::Tensor posterior_NR = now.posterior_coordinates(q_NR, seen.level2_B).to(at::kDouble);
-    const at::Tensor shrink_R = (now.eigenvalues_R_ + seen.level2_B.to(at::kDouble).unsqueeze(1)).reciprocal().mean(0);
-    const at::Tensor residual_RR = model.covariance_RR - (now.gain_RR_ * shrink_R).matmul(now.gain_RR_.t());
-    const at::Tensor mean_R = posterior_NR.mean(0);
-    const at::Tensor centred_NR = posterior_NR - mean_R;
-    const at::Tensor next_RR = centred_NR.t().matmul(centred_NR) / static_cast<double>(centred_NR.size(0)) + residual_RR;
-    model.covariance_RR = 0.5 * (next_RR + next_RR.t());
-    model.mean_D = model.mean_D + model.basis_DR.matmul(mean_R.to(at::kFloat));
-    q_NR = q_NR - mean_R.to(at::kFloat);
+    for (std::int64_t step = 0; step < settings.em_steps; ++step) {
+      const GaussianFit now(model);
+      const at::Tensor posterior_NR = now.posterior_coordinates(q_NR, seen.level2_B).to(at::kDouble);
+      const at::Tensor shrink_R = (now.eigenvalues_R_ + seen.level2_B.to(at::kDouble).unsqueeze(1)).reciprocal().mean(0);
+      const at::Tensor residual_RR = model.covariance_RR - (now.gain_RR_ * shrink_R).matmul(now.gain_RR_.t());
+      const at::Tensor mean_R = posterior_NR.mean(0);
+      const at::Tensor centred_NR = posterior_NR - mean_R;
+      const at::Tensor next_RR = centred_NR.t().matmul(centred_NR) / static_cast<double>(centred_NR.size(0)) + residual_RR;
+      model.covariance_RR = 0.5 * (next_RR + next_RR.t());
+      // The basis coordinates of the observations and of the response stay relative to m: moving m moves both.
+      model.mean_D = model.mean_D + model.basis_DR.matmul(mean_R.to(at::kFloat));
+      q_NR = q_NR - mean_R.to(at::kFloat);
+      model.shift_R = model.shift_R + (mean_R.matmul(model.response_RR) - mean_R).to(at::kFloat);
+    }
     if (progress) progress(round + 1);
   }
   probe_response(model, channel, sample.latents, settings.probes, key.derive(static_cast<std::uint64_t>(settings.rounds)));

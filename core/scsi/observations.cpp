@@ -28,28 +28,27 @@ std::int64_t product(const std::vector<std::int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-/// Names of the latents that must come with the observations. Throws DataError when one is missing.
-std::vector<std::string> needed_latents(const DatasetReader& reader, const Channel& channel) {
-  std::vector<std::string> names;
+/// The latents that must come with the observations. Throws DataError when one is missing.
+std::vector<LatentSpec> latents_from_data(const DatasetReader& reader, const Channel& channel) {
+  std::vector<LatentSpec> needed;
   for (const LatentSpec& spec : channel.latents()) {
     if (spec.source == LatentSource::kFresh && !spec.visible) continue;
     const auto& stored = reader.latents();
     const bool present = std::any_of(stored.begin(), stored.end(), [&](const LatentInfo& info) { return info.name == spec.name; });
     check<DataError>(present, "{}: /latents/{} is missing; channel.latents.{} is {} and needs a value for every observation.",
                      reader.path().string(), spec.name, spec.name, spec.visible ? "visible to the model" : "taken from the data");
-    names.push_back(spec.name);
+    needed.push_back(spec);
   }
-  return names;
+  return needed;
 }
 
-ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel, const std::vector<std::string>& latents,
+ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel, const std::vector<LatentSpec>& from_data,
                             const std::vector<std::uint64_t>& rows) {
   ObservationBatch result;
   result.rows = rows;
   result.raw_BM = read_rows(reader, rows);
-  for (const std::string& name : latents) {
-    result.latents.emplace(
-        name, latent_tensor(reader.read_latent(name, rows), static_cast<std::int64_t>(rows.size()), reader.latent(name).row_shape));
+  for (const LatentSpec& spec : from_data) {
+    result.latents.emplace(spec.name, latent_tensor(reader.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()), spec));
   }
   result.lifted_BD = channel.lift(result.raw_BM, result.latents);
   return result;
@@ -60,19 +59,22 @@ ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel,
 ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count) {
   std::vector<std::uint64_t> rows(count);
   std::iota(rows.begin(), rows.end(), first);
-  return read_batch(reader, channel, needed_latents(reader, channel), rows);
+  return read_batch(reader, channel, latents_from_data(reader, channel), rows);
 }
 
-at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape) {
+at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const LatentSpec& spec) {
   std::vector<std::int64_t> shape = {rows};
-  for (const std::uint64_t size : row_shape) shape.push_back(static_cast<std::int64_t>(size));
+  shape.insert(shape.end(), spec.shape.begin(), spec.shape.end());
   return std::visit(
       [&](const auto& list) {
         using Value = typename std::decay_t<decltype(list)>::value_type;
+        check<ShapeError>(static_cast<std::int64_t>(list.size()) == rows * product(spec.shape),
+                          "/latents/{} has {} values in {} rows; the channel's latent has {} a row.", spec.name, list.size(), rows,
+                          product(spec.shape));
         const at::ScalarType type = std::is_same_v<Value, float> ? at::kFloat : std::is_same_v<Value, std::int32_t> ? at::kInt : at::kLong;
         at::Tensor tensor = at::empty(shape, type);
         std::copy(list.begin(), list.end(), static_cast<Value*>(tensor.data_ptr()));
-        return tensor;
+        return tensor.to(spec.type);
       },
       values);
 }
@@ -89,7 +91,7 @@ Observations::Observations(const DataSettings& settings, const Channel& channel,
   check<ShapeError>(static_cast<std::int64_t>(reader_.dim()) == expected,
                     "{}: observations have {} elements a row; channel {} makes {}. Adapt the channel's parameters or the data.",
                     settings.observations, reader_.dim(), channel.id(), expected);
-  latent_names_ = needed_latents(reader_, channel);
+  from_data_ = latents_from_data(reader_, channel);
   const auto held_out = static_cast<std::uint64_t>(settings.early_stop_rows + settings.test_rows);
   check<ConfigError>(reader_.rows() > held_out + 16,
                      "{}: {} rows are too few for data.early_stop_rows = {} and data.test_rows = {}. Lower them or bring more data.",
@@ -104,7 +106,7 @@ Observations::Observations(const DataSettings& settings, const Channel& channel,
   StreamOptions options;
   options.key = key.derive(Purpose::kDataOrder).value();
   options.max_buffer_bytes = static_cast<std::uint64_t>(settings.buffer_mib) << 20;
-  options.latents = latent_names_;
+  for (const LatentSpec& spec : from_data_) options.latents.push_back(spec.name);
   options.subset = training_;
   stream_ = std::make_unique<ShuffledStream>(reader_, options);
 }
@@ -115,13 +117,11 @@ ObservationBatch Observations::next(std::int64_t count) {
   result.rows = std::move(batch.indices);
   result.raw_BM = at::empty({count, static_cast<std::int64_t>(reader_.dim())}, at::kFloat);
   std::copy(batch.rows.begin(), batch.rows.end(), result.raw_BM.data_ptr<float>());
-  for (const std::string& name : latent_names_) {
-    result.latents.emplace(name, latent_tensor(batch.latents.at(name), count, reader_.latent(name).row_shape));
-  }
+  for (const LatentSpec& spec : from_data_) result.latents.emplace(spec.name, latent_tensor(batch.latents.at(spec.name), count, spec));
   result.lifted_BD = channel_.lift(result.raw_BM, result.latents);
   return result;
 }
 
-ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const { return read_batch(reader_, channel_, latent_names_, rows); }
+ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const { return read_batch(reader_, channel_, from_data_, rows); }
 
 }  // namespace unchannel

@@ -54,7 +54,7 @@ class Observations {
 
   const Channel& channel_;
   DatasetReader reader_;
-  std::vector<std::string> latent_names_;
+  std::vector<LatentSpec> from_data_;
   std::vector<std::uint64_t> training_, early_stop_, test_;
   std::unique_ptr<ShuffledStream> stream_;
 };
@@ -63,8 +63,9 @@ class Observations {
 /// Throws DataError when one of them is missing.
 ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count);
 
-/// A latent's values as a tensor [B, L…].
-at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const std::vector<std::uint64_t>& row_shape);
+/// Values of `spec` as a tensor [rows, L…] of the latent's own type (a mask stored as float32 serves an int32 latent).
+/// Throws ShapeError when the file's rows have another number of values.
+at::Tensor latent_tensor(const LatentValues& values, std::int64_t rows, const LatentSpec& spec);
 
 /// Rows of a reader as a float32 tensor [rows, D].
 at::Tensor read_rows(const DatasetReader& reader, const std::vector<std::uint64_t>& rows);

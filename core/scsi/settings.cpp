@@ -35,8 +35,13 @@ void ScsiSettings::visit(SettingsVisitor& visitor) {
 void StartSettings::visit(SettingsVisitor& visitor) {
   visitor.choice({"kind", "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved. file: given signals."},
                  kind, {"observation", "linear", "file"});
+  visitor.choice({"basis",
+                  "observations: leading directions of the observations. response: directions that the channel lets through best, found by "
+                  "probing it; for channels that smear more finely structured signals."},
+                 basis, {"observations", "response"});
   visitor.integer({"components", "Dimension of the fitted Gaussian's basis."}, components, 1, 65536);
   visitor.integer({"rounds", "Rounds of the fit, each probing the channel anew."}, rounds, 1, 10000);
+  visitor.integer({"em_steps", "Steps of expectation and maximisation in each round."}, em_steps, 1, 100000);
   visitor.integer({"probes", "Channel runs of each round."}, probes, 64, kAny);
   visitor.number({"smoothing_elements",
                   "Width of the Gaussian average of the covariance along its diagonals; for signals whose statistics change slowly "

@@ -40,8 +40,10 @@ struct ScsiSettings {
 /// Where the iteration starts.
 struct StartSettings {
   std::string kind = "linear";
+  std::string basis = "observations";
   std::int64_t components = 128;
   std::int64_t rounds = 3;
+  std::int64_t em_steps = 1;
   std::int64_t probes = 8192;
   double smoothing_elements = 0.0;
   std::string weighting = "noise";

@@ -67,8 +67,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
   monitor_signals_ = read_rows(signals, rows);
   for (const LatentSpec& spec : channel_.latents()) {
     if (!spec.visible) continue;
-    monitor_latents_.emplace(spec.name, latent_tensor(observed.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()),
-                                                      observed.latent(spec.name).row_shape));
+    monitor_latents_.emplace(spec.name, latent_tensor(observed.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()), spec));
   }
   monitor_observations_ = channel_.lift(monitor_observations_, monitor_latents_);
 }

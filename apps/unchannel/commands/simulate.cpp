@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/data/dataset.hpp>
+#include <unchannel/scsi/observations.hpp>
 #include <unchannel/tensor/channel_factory.hpp>
 
 #include "../run_config.hpp"
@@ -21,7 +23,7 @@ namespace unchannel {
 namespace {
 
 struct SimulateArguments {
-  std::string config, input, output;
+  std::string config, input, output, latents;
   std::vector<std::string> overrides, plugin_folders;
   std::uint64_t key = 0;
   std::uint64_t first_index = 0;
@@ -29,22 +31,20 @@ struct SimulateArguments {
 
 std::vector<std::uint64_t> unsigned_shape(const std::vector<std::int64_t>& shape) { return {shape.begin(), shape.end()}; }
 
-/// Rows of /latents/<name> that came with the signals, for latents that the channel does not draw itself.
-at::Tensor read_latent_rows(const DatasetReader& reader, const LatentSpec& spec, std::uint64_t first, std::uint64_t count) {
-  const LatentValues values = reader.read_latent(spec.name, first, count);
-  std::vector<std::int64_t> shape = {static_cast<std::int64_t>(count)};
-  shape.insert(shape.end(), spec.shape.begin(), spec.shape.end());
-  at::Tensor rows = at::empty(shape, at::TensorOptions().dtype(spec.type));
-  std::visit(
-      [&](const auto& list) {
-        using Value = typename std::decay_t<decltype(list)>::value_type;
-        check<DataError>(
-            rows.scalar_type() == c10::CppTypeToScalarType<Value>::value && rows.numel() == static_cast<std::int64_t>(list.size()),
-            "{}: /latents/{} has another type or shape than the channel's latent.", reader.path().string(), spec.name);
-        std::copy(list.begin(), list.end(), rows.mutable_data_ptr<Value>());
-      },
-      values);
-  return rows;
+/// Latents that the channel does not draw itself: the signals' own rows, or, from a file given with --latents, a row drawn at
+/// random for each id.
+Latents read_latents(const DatasetReader& signals, const DatasetReader* survey, const Channel& channel, RandomKey key,
+                     std::uint64_t first, std::uint64_t count, std::uint64_t first_id) {
+  std::vector<std::uint64_t> rows(count);
+  const RandomKey row_key = key.derive(Purpose::kMixture);
+  for (std::uint64_t i = 0; i < count; ++i) rows[i] = survey ? row_key.bits(first_id + i, 0) % survey->rows() : first + i;
+  const DatasetReader& source = survey ? *survey : signals;
+  Latents given;
+  for (const LatentSpec& spec : channel.latents()) {
+    if (spec.source == LatentSource::kFresh) continue;
+    given.emplace(spec.name, latent_tensor(source.read_latent(spec.name, rows), static_cast<std::int64_t>(count), spec));
+  }
+  return given;
 }
 
 void write_latent(DatasetWriter& writer, const std::string& name, const at::Tensor& values) {
@@ -82,6 +82,8 @@ void simulate(const SimulateArguments& arguments) {
   };
   const std::unique_ptr<Channel> channel = make_channel(settings, arguments.plugin_folders, signal_shape, log);
   const RandomKey key(arguments.key);
+  std::optional<DatasetReader> survey;
+  if (!arguments.latents.empty()) survey.emplace(arguments.latents);
   DatasetWriter writer(arguments.output, DatasetKind::observations, unsigned_shape(channel->observation_shape()));
 
   constexpr std::uint64_t kBlockBytes = std::uint64_t{16} << 20;
@@ -97,10 +99,7 @@ void simulate(const SimulateArguments& arguments) {
     // The id of a sample is its row plus --first-index, whatever the block: parts of a file can be simulated separately.
     const auto first_id = static_cast<std::int64_t>(arguments.first_index + first);
     const at::Tensor ids_B = at::arange(first_id, first_id + B, at::kLong);
-    Latents given;
-    for (const LatentSpec& spec : channel->latents()) {
-      if (spec.source != LatentSource::kFresh) given.emplace(spec.name, read_latent_rows(reader, spec, first, count));
-    }
+    const Latents given = read_latents(reader, survey ? &*survey : nullptr, *channel, key, first, count, arguments.first_index + first);
     Latents used;
     const at::Tensor y_BM = measure(*channel, x_BD, given, key, ids_B, &used);
     writer.append(std::span(y_BM.const_data_ptr<float>(), static_cast<std::size_t>(y_BM.numel())));
@@ -135,6 +134,8 @@ void add_simulate_command(CLI::App& app) {
   command->add_option("config", arguments->config, "TOML configuration; its [channel] table is used")->required();
   command->add_option("--input", arguments->input, "HDF5 file with signals")->required();
   command->add_option("--output", arguments->output, "HDF5 file to write: observations, latents, ids")->required();
+  command->add_option("--latents", arguments->latents,
+                      "HDF5 file, e.g. an imported survey, whose /latents rows are drawn at random for each signal");
   command->add_option("--key", arguments->key, "key of every random number: same key and index, same observation")->required();
   command->add_option("--first-index", arguments->first_index, "global index of the first row (default 0)");
   command->add_option("--set", arguments->overrides, "override a key, e.g. --set channel.parameters.snr_min=3 (repeatable)")

@@ -26,6 +26,8 @@ Case make_case() {
   result.model.basis_DR = basis.to(at::kFloat);
   result.model.covariance_RR = factor.matmul(factor.t()) + 0.3 * at::eye(kRank, at::kDouble);
   result.model.response_RR = 0.7 * at::eye(kRank, at::kDouble) + 0.2 * at::randn({kRank, kRank}, at::kDouble);
+  const at::Tensor scatter = 0.3 * at::randn({kRank, kRank}, at::kDouble);
+  result.model.excess_RR = scatter.matmul(scatter.t());
   result.model.shift_R = at::randn({kRank});
   return result;
 }
@@ -35,7 +37,7 @@ at::Tensor dense_condition(const Case& c, const Schedule& s, double level, const
   const at::Tensor& cov = c.model.covariance_RR;
   const at::Tensor map = s.alpha * at::eye(kRank, at::kDouble) + s.beta * c.model.response_RR.t();  // Uᵀ(I−m) = map·a + βq + …
   const double white = s.beta * s.beta * level * level + s.gamma * s.gamma;
-  const at::Tensor seen = map.matmul(cov).matmul(map.t()) + white * at::eye(kRank, at::kDouble);
+  const at::Tensor seen = map.matmul(cov).matmul(map.t()) + s.beta * s.beta * c.model.excess_RR + white * at::eye(kRank, at::kDouble);
   const at::Tensor centred = coordinates_R - s.beta * c.model.shift_R.to(at::kDouble);
   return cov.matmul(map.t()).matmul(at::linalg_solve(seen, centred.unsqueeze(1))).squeeze(1);
 }

@@ -1,0 +1,109 @@
+#include "methods.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/baselines/factor_analysis.hpp>
+#include <unchannel/baselines/tikhonov.hpp>
+#include <unchannel/data/dataset.hpp>
+#include <unchannel/scsi/gaussian_fit.hpp>
+#include <unchannel/scsi/training_batch.hpp>
+
+namespace unchannel {
+namespace {
+
+constexpr std::int64_t kLatentDraws = 2048;
+constexpr std::uint64_t kFactorAnalysisRows = 12000;
+
+/// Latents as a solver that does not know them would set them: those of the data as they are, the others at the mean of their
+/// law, repeated for `rows` objects.
+Latents mean_latents(const Channel& channel, const ReportObjects& objects, std::int64_t rows) {
+  const at::Tensor x_BD = objects.batch.lifted_BD.slice(0, 0, std::min(kLatentDraws, objects.size()));
+  const at::Tensor ids_B = at::arange(x_BD.size(0), at::kLong);
+  const Latents drawn = channel.draw_latents(RandomKey(1).derive(Purpose::kBaseline), ids_B, x_BD);
+  Latents result;
+  for (const LatentSpec& spec : channel.latents()) {
+    if (spec.source != LatentSource::kFresh) {
+      result.emplace(spec.name, objects.batch.latents.at(spec.name).slice(0, 0, rows));
+      continue;
+    }
+    check<ConfigError>(at::isFloatingType(spec.type), "the latent '{}' is not a real number, so it has no mean", spec.name);
+    const at::Tensor mean = drawn.at(spec.name).to(at::kDouble).mean(0, true).to(spec.type);
+    std::vector<std::int64_t> shape(mean.sizes().begin(), mean.sizes().end());
+    shape[0] = rows;
+    result.emplace(spec.name, mean.expand(shape).contiguous());
+  }
+  return result;
+}
+
+/// Inverse variance of every observed pixel, from the data's own or from the SNR of each object and its true noise-free flux.
+at::Tensor known_ivar(const Channel& channel, const ReportObjects& objects, const Latents& latents) {
+  if (const auto ivar = objects.batch.latents.find("ivar"); ivar != objects.batch.latents.end()) {
+    const auto mask = objects.batch.latents.find("mask");
+    return mask == objects.batch.latents.end() ? ivar->second : ivar->second * mask->second.eq(0);
+  }
+  const auto snr = objects.scalars.find("snr");
+  check<ConfigError>(snr != objects.scalars.end(), "the observation file holds neither /latents/ivar nor /latents/snr, so the noise is not known");
+  const at::Tensor sigma_N = channel.mean(objects.truth_ND, latents).to(at::kDouble).abs().mean(1) / snr->second;
+  return sigma_N.square().reciprocal().unsqueeze(1).expand(objects.batch.raw_BM.sizes()).to(at::kFloat).contiguous();
+}
+
+}  // namespace
+
+OpenRun open_run(const std::filesystem::path& run, const std::vector<std::string>& plugin_folders, const std::filesystem::path& data_file) {
+  RunConfig config = read_run_config(run);
+  auto channel = open_channel(config, plugin_folders, data_file);
+  TrainedModel trained = open_trained_model(run, config.train.model, config.train.interpolant);
+  return {std::move(config), std::move(channel), std::move(trained)};
+}
+
+at::Tensor restore_objects(const OpenRun& run, const ReportObjects& objects) {
+  const TransportSettings& transport = run.config.train.transport;
+  return run.trained.model.transport(*run.trained.network, objects.batch.lifted_BD, visible_latents(*run.channel, objects.batch.latents), transport,
+                                     transport.restore_steps, RandomKey(1).derive(Purpose::kTransportNoise), objects.ids_N);
+}
+
+report::MethodResult try_method(const std::string& name, const std::string& meaning, const std::function<at::Tensor()>& restore) {
+  report::MethodResult result{name, meaning, {}, {}, false};
+  try {
+    const c10::NoGradGuard no_grad;
+    result.restored_ND = restore();
+  } catch (const InterruptedError&) {
+    throw;
+  } catch (const Error& error) {
+    result.reason = error.what();
+  }
+  return result;
+}
+
+at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
+  const std::string& kind = run.config.train.start.kind;
+  if (kind == "observation") return objects.batch.lifted_BD;
+  check<ConfigError>(kind == "linear" && run.trained.model.bridge().has_value(),
+                     "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
+  const GaussianFit fit(run.trained.model.bridge()->model());
+  return fit.posterior_draw(objects.batch.lifted_BD, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+}
+
+at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
+  for (const LatentSpec& spec : run.channel->latents()) {
+    check<ConfigError>(spec.source == LatentSource::kFresh, "the latent '{}' comes with the data: this factor analysis needs one response and white noise",
+                       spec.name);
+  }
+  const DatasetReader reader(run.config.train.data.observations, DatasetKind::observations);
+  std::vector<std::uint64_t> rows(std::min(reader.rows(), kFactorAnalysisRows));
+  for (std::size_t row = 0; row < rows.size(); ++row) rows[row] = row;
+  const auto response = baselines::probe_response(*run.channel, mean_latents(*run.channel, objects, 1));
+  return baselines::FactorAnalysis::fit(read_rows(reader, rows), response).restore(objects.batch.raw_BM);
+}
+
+at::Tensor tikhonov_tuned_on_truth(const OpenRun& run, const ReportObjects& objects) {
+  const Latents latents = mean_latents(*run.channel, objects, objects.size());
+  const baselines::Tikhonov solver(*run.channel, latents, objects.batch.raw_BM, known_ivar(*run.channel, objects, latents));
+  return solver.solve(baselines::tune_on_truth(solver, objects.truth_ND).strength);
+}
+
+}  // namespace unchannel

@@ -1,0 +1,166 @@
+#include "report_page.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/core.h>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/diagnostics/residual_pvalue.hpp>
+#include <unchannel/metrics/pixel_errors.hpp>
+#include <unchannel/scsi/training_batch.hpp>
+
+namespace unchannel {
+namespace {
+
+constexpr std::int64_t kExamples = 4;
+constexpr std::int64_t kPvalueObjects = 512;
+
+/// 1 where the observation counts, undefined where every pixel does.
+at::Tensor valid_pixels(const ReportObjects& objects) {
+  at::Tensor valid;
+  if (const auto mask = objects.batch.latents.find("mask"); mask != objects.batch.latents.end()) valid = mask->second.eq(0);
+  if (const auto ivar = objects.batch.latents.find("ivar"); ivar != objects.batch.latents.end()) {
+    valid = valid.defined() ? valid.logical_and(ivar->second.gt(0)) : ivar->second.gt(0);
+  }
+  return valid;
+}
+
+/// Rows [0, count) of the latents that come with the data.
+Latents data_latents(const Channel& channel, const Latents& own, std::int64_t count) {
+  Latents part;
+  for (const LatentSpec& spec : channel.latents()) {
+    if (spec.source != LatentSource::kFresh) part.emplace(spec.name, own.at(spec.name).slice(0, 0, count));
+  }
+  return part;
+}
+
+std::string words_of(const nlohmann::json& parameters) {
+  std::string text;
+  for (const auto& [name, value] : parameters.items()) {
+    text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
+
+std::string latents_in_words(const Channel& channel) {
+  std::string text;
+  for (const LatentSpec& latent : channel.latents()) {
+    const char* source = latent.source == LatentSource::kFresh ? "drawn by the channel" : "from the data";
+    text += fmt::format("{}{} ({}, {})", text.empty() ? "" : ", ", latent.name, latent.visible ? "visible" : "hidden", source);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string data_in_words(const ReportObjects& objects) {
+  return fmt::format("{} objects{}.", objects.size(),
+                     objects.origin.empty() ? std::string(" of unstated origin") : fmt::format("; origin as the file states it: {}", objects.origin));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run) {
+  const TrainSettings& train = run.config.train;
+  const std::string path = train.interpolant.kind == "linear" ? "linear, deterministic transport (ODE)"
+                                                               : fmt::format("stochastic, transport by the reverse SDE with ε = {:g}", train.interpolant.epsilon);
+  return {{"channel", fmt::format("{} {}", run.channel->id(), run.channel->version())},
+          {"channel parameters", words_of(run.config.channel.parameters)},
+          {"latents", latents_in_words(*run.channel)},
+          {"interpolant", path},
+          {"start", train.start.kind},
+          {"network", fmt::format("{}, width {}, depth {}, {} parameters, {}", train.model.family, train.model.width, train.model.depth,
+                                  run.trained.network->parameter_count(), train.model.precision)},
+          {"restoration", fmt::format("{} steps of solver {}", train.transport.restore_steps, train.transport.solver)},
+          {"pool", fmt::format("{} signals, {} renewed every {} steps", train.scsi.pool, train.scsi.refresh_rows, train.scsi.refresh_every)},
+          {"checkpoint", fmt::format("step {} of {}", run.trained.step, train.scsi.steps)},
+          {"key", std::to_string(train.run.key)}};
+}
+
+void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, const at::Tensor& restored_ND) {
+  page.section("Spectra");
+  page.paragraph(data_in_words(objects));
+  const at::Tensor valid = valid_pixels(objects);
+  const at::Tensor observed_ND = valid.defined() ? objects.batch.lifted_BD.masked_fill(valid.logical_not(), NAN) : objects.batch.lifted_BD;
+  std::vector<report::SpectrumExample> examples;
+  for (std::int64_t i = 0; i < std::min(kExamples, objects.size()); ++i) {
+    report::SpectrumExample example;
+    const auto row = static_cast<std::size_t>(i);
+    if (row < objects.names.size()) example.name = objects.names[row];
+    if (objects.redshift) example.redshift = (*objects.redshift)[row];
+    example.observed = report::to_vector(observed_ND[i]);
+    example.restored = report::to_vector(restored_ND[i]);
+    if (objects.truth_ND.defined()) example.truth = report::to_vector(objects.truth_ND[i]);
+    examples.push_back(std::move(example));
+  }
+  page.figure(report::render_figure(report::spectra_figure(objects.axis, examples, "flux [data units]")),
+              fmt::format("The first {} objects of the file, not selected: observed, restored{}, and zooms on emission lines in coverage. A "
+                          "restoration is the transport of the observation; it is one signal that the run holds likely, not an average over all "
+                          "that fit. Dotted lines: laboratory wavelengths at the redshift of the file.",
+                          examples.size(), objects.truth_ND.defined() ? ", true" : ""));
+}
+
+void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND) {
+  page.section("Does the simulator explain the observations?");
+  const c10::NoGradGuard no_grad;
+  const RandomKey key = RandomKey(1).derive(Purpose::kChannelEvaluation);
+  const Latents& own = objects.batch.latents;
+  const at::Tensor simulated_ND = simulate_with_sources(*run.channel, restored_ND, own, own, key, objects.ids_N, nullptr);
+  at::Tensor observed_residual = objects.batch.lifted_BD - restored_ND, simulated_residual = simulated_ND - restored_ND;
+  if (const at::Tensor valid = valid_pixels(objects); valid.defined()) {
+    observed_residual = observed_residual * valid;
+    simulated_residual = simulated_residual * valid;
+  }
+  page.figure(report::render_figure(report::residual_figure(observed_residual, simulated_residual)),
+              "Residuals of the observations, y − Φ(y), and of observations simulated anew from the restorations, F(Φ(y)) − Φ(y). Left: all "
+              "pixels; right: root mean square per object. Equal laws are what a restoration consistent with simulator and data gives.");
+  const std::int64_t count = std::min(kPvalueObjects, objects.size());
+  const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, 0, count) : values; };
+  const at::Tensor valid = valid_pixels(objects);
+  const at::Tensor p_N = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
+                                                       data_latents(*run.channel, own, count), key, part(objects.ids_N), part(valid));
+  const double rejected = p_N.le(0.01).to(at::kDouble).mean().item<double>();
+  page.figure(report::render_figure(report::p_value_figure(report::to_vector(p_N))),
+              fmt::format("p-values of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
+                          "values mean that restoration or simulator fail for the object; since the restoration follows the observation, a "
+                          "uniform histogram proves neither right.",
+                          count, 100 * rejected));
+}
+
+std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page, const ReportObjects& objects,
+                                                          const std::vector<report::MethodResult>& methods, const at::Tensor& exact_draw_ND,
+                                                          const report::SignalLaw& law) {
+  page.section("Comparison with the truth");
+  report::ComparisonData data;
+  data.truth_ND = objects.truth_ND;
+  data.exact_draw_ND = exact_draw_ND;
+  if (objects.axis.is_wavelength && (objects.axis.rest_frame || objects.redshift)) {
+    data.wavelength_D = at::tensor(objects.axis.position, at::kDouble);
+    if (!objects.axis.rest_frame) data.redshift_N = at::tensor(*objects.redshift, at::kDouble);
+  }
+  std::vector<report::ComparisonRow> rows;
+  for (const report::MethodResult& method : methods) rows.push_back(report::compare(method, data, law));
+  page.paragraph(law.reference_rows() > 0
+                     ? fmt::format("The law of clean signals is represented by {} further semi-synthetic signals.", law.reference_rows())
+                     : "The law of clean signals is represented by the true signals themselves, one half against the other.");
+  page.table(report::comparison_table(rows));
+
+  const auto spread = [](const at::Tensor& x_ND) { return report::to_vector(metrics::pixel_spread(x_ND)); };
+  std::vector<report::SpreadCurve> curves;
+  const auto add = [&](const char* name, report::Tone tone, report::Mark mark) {
+    for (const report::MethodResult& method : methods) {
+      if (method.name == name && method.restored_ND.defined()) curves.push_back({name, spread(method.restored_ND), tone, mark});
+    }
+  };
+  add("start alone", report::Tone::kBlue, report::Mark::kDashed);
+  add("linear-Gaussian", report::Tone::kGreen, report::Mark::kDashed);
+  add("SCSI", report::Tone::kOrange, report::Mark::kLine);
+  page.figure(report::render_figure(report::spread_figure(objects.axis, spread(objects.truth_ND), curves)),
+              "Standard deviation over objects by pixel, and its ratio to that of the truth. Estimators that average over what fits, such as the "
+              "linear-Gaussian one, have too little spread.");
+  return rows;
+}
+
+}  // namespace unchannel
