@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -44,6 +45,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   unchannel::install_stop_signals();
+  // Beyond a file-size limit a write then fails like on a full disk, with a message, instead of ending the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run(argc, argv);
   } catch (const unchannel::Error& error) {

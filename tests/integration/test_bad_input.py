@@ -56,7 +56,7 @@ class BadInput(unittest.TestCase):
         self.expect(2, ["changed.toml:"], self.config_with("[scsi]", "[scsi"))
 
     def test_unknown_plugin(self):
-        self.expect(3, ["org.unchannel.spectrogaph"], self.config_with("org.unchannel.spectrograph", "org.unchannel.spectrogaph"))
+        self.expect(2, ["org.unchannel.spectrogaph", "org.unchannel.spectrograph"], self.config_with("org.unchannel.spectrograph", "org.unchannel.spectrogaph"))
 
     def test_missing_configuration(self):
         self.expect(2, ["nowhere.toml"], ["train", self.work / "nowhere.toml", "--run", self.work / "bad"])
