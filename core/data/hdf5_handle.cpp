@@ -15,6 +15,14 @@ std::recursive_mutex& library_mutex() {
   return mutex;
 }
 
+bool configure_library() {
+  // We close what we open. HDF5's own clean-up at exit only adds noise ("infinite loop closing library") after damaged files.
+  H5dont_atexit();
+  // No private free lists: freed memory goes back to the allocator, so the memory bound of a stream holds, and sanitizers see misuse.
+  H5set_free_list_limits(0, 0, 0, 0, 0, 0);
+  return true;
+}
+
 // Upward order starts at the innermost frame, which names the cause ("truncated file", "No space left on device").
 herr_t keep_first_message(unsigned depth, const H5E_error2_t* frame, void* text) {
   if (depth == 0 && frame->desc != nullptr) *static_cast<std::string*>(text) = frame->desc;
@@ -48,9 +56,8 @@ std::string read_variable_text(hid_t attribute, hid_t type, std::string_view pla
 }  // namespace
 
 Lock::Lock() : guard_(library_mutex()) {
-  // We close what we open. HDF5's own clean-up at exit only adds noise ("infinite loop closing library") after damaged files.
-  static const herr_t no_exit_handler = H5dont_atexit();
-  static_cast<void>(no_exit_handler);
+  static const bool configured = configure_library();
+  static_cast<void>(configured);
   H5Eget_auto2(H5E_DEFAULT, &printer_, &printer_data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
