@@ -39,7 +39,8 @@ DriftModel load_model(const TensorFile& file, const ModelSettings& settings, con
   if (!bridge_tensors.empty()) bridge.emplace(GaussianModel::from_tensors(bridge_tensors), interpolant);
   const Normalisation normalisation{file.tensors.at("normalisation.mean"), file.tensors.at("normalisation.scale")[0].item<double>()};
   std::vector<ConditionEncoder::Entry> entries;
-  for (const auto& item : nlohmann::json::parse(file.text).at("visible_latents")) {
+  const nlohmann::json text = nlohmann::json::parse(file.text);
+  for (const auto& item : text.at("visible_latents")) {
     entries.push_back({item.at("name"), item.at("plane"), item.at("mean"), item.at("deviation"), item.at("size")});
   }
   return DriftModel(settings, interpolant, std::move(bridge), normalisation, ConditionEncoder(std::move(entries)));
