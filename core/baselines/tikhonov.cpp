@@ -80,7 +80,8 @@ at::Tensor Tikhonov::solve(double strength) const {
   at::Tensor x = precondition(right), r = right - apply(x), z = precondition(r), p = z.clone();
   at::Tensor rz = dot(r, z);
   residual_ = (dot(r, r).sqrt() / right_norm).max().item<double>();
-  for (std::int64_t step = 0; step < options_.max_iterations && residual_ > options_.tolerance; ++step) {
+  double earlier = residual_;  // ten steps ago
+  for (iterations_ = 0; iterations_ < options_.max_iterations && residual_ > options_.tolerance;) {
     const at::Tensor Ap = apply(p);
     const at::Tensor curvature = dot(p, Ap);
     const at::Tensor length = at::where(curvature > 0, rz / curvature, at::zeros_like(rz));  // 0 for objects already solved exactly
@@ -93,15 +94,30 @@ at::Tensor Tikhonov::solve(double strength) const {
     residual_ = (dot(r, r).sqrt() / right_norm).max().item<double>();
     check<NumericalError>(std::isfinite(residual_), "baselines: conjugate gradients diverged at strength {}; is vjp the transpose of mean in channel {}?", strength,
                           channel_.id());
+    if (++iterations_ % 10 == 0) {
+      if (residual_ > 0.5 * earlier) break;
+      earlier = residual_;
+    }
   }
   return x;
 }
 
-TunedStrength tune_on_truth(const Tikhonov& solver, const at::Tensor& truth_BD, double smallest, double largest, std::int64_t points) {
+Tikhonov Tikhonov::head(std::int64_t rows) const {
+  Tikhonov part(*this);
+  for (auto& [name, value] : part.latents_) value = value.slice(0, 0, rows).contiguous();
+  for (at::Tensor* x : {&part.offset_BM_, &part.weight_BM_, &part.data_BM_}) *x = x->slice(0, 0, rows).contiguous();
+  return part;
+}
+
+TunedStrength tune_on_truth(const Tikhonov& solver, const at::Tensor& truth_BD, double smallest, double largest, std::int64_t points, std::int64_t max_objects) {
   check<ConfigError>(0 < smallest && smallest < largest && points >= 3, "baselines: the grid of strengths must rise from above 0 with at least 3 points.");
+  check<ShapeError>(truth_BD.dim() == 2 && truth_BD.size(0) == solver.rows(), "baselines: {} observations need as many true signals.", solver.rows());
+  const std::int64_t used = std::min(max_objects, solver.rows());
+  const Tikhonov part = solver.head(used);
+  const at::Tensor truth = truth_BD.slice(0, 0, used);
   TunedStrength result;
   const auto attempt = [&](double strength) {
-    const double error = rmse_of(solver.solve(strength), truth_BD);
+    const double error = rmse_of(part.solve(strength), truth);
     result.tried_strength.push_back(strength);
     result.tried_rmse.push_back(error);
     if (result.tried_strength.size() == 1 || error < result.rmse) {

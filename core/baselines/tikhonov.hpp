@@ -12,8 +12,8 @@ namespace unchannel::baselines {
 
 /// Settings of the conjugate gradients.
 struct TikhonovOptions {
-  std::int64_t max_iterations = 300;
-  double tolerance = 1e-5;  ///< of the gradient's norm relative to the right-hand side's, object by object
+  std::int64_t max_iterations = 200;
+  double tolerance = 1e-4;  ///< of the gradient's norm relative to the right-hand side's, for the worst object
 };
 
 /// The per-observation solver: x = argmin Σ_m ivar_m (y − F̄(x))²_m + strength Σ_d (x_{d−1} − 2 x_d + x_{d+1})², reflecting ends, where
@@ -28,8 +28,14 @@ class Tikhonov {
   /// Solution for one strength ≥ 0, float32 [B, D]. Batched conjugate gradients on the channel's mean and vjp, preconditioned in the
   /// cosine basis by the response measured there: exact for a convolution with reflecting ends. Throws NumericalError on divergence.
   at::Tensor solve(double strength) const;
-  /// Largest relative gradient of the last `solve`.
+  /// Largest relative gradient of the last `solve`, and the steps it took. It also ends when ten steps bring less than a factor of two:
+  /// float32 has no more to give.
   double last_residual() const { return residual_; }
+  std::int64_t last_iterations() const { return iterations_; }
+
+  /// The same solver for the first `rows` observations.
+  Tikhonov head(std::int64_t rows) const;
+  std::int64_t rows() const { return data_BM_.size(0); }
 
  private:
   at::Tensor forward(const at::Tensor& x_BD) const;
@@ -41,15 +47,18 @@ class Tikhonov {
   at::Tensor cosine_DD_, response_squared_D_, roughness_D_;
   TikhonovOptions options_;
   mutable double residual_ = 0;
+  mutable std::int64_t iterations_ = 0;
 };
 
-/// The strength whose solution is nearest to the *truth* (least RMSE), out of a geometric grid, then refined once between its neighbours.
+/// The strength whose solution is nearest to the *truth* (least RMSE), out of a geometric grid, then refined once between its neighbours;
+/// at most the first `max_objects` are used, the strength is one number.
 /// Using the truth flatters the method: report it as "Tikhonov, tuned on truth".
 struct TunedStrength {
   double strength = 0;
   double rmse = 0;
   std::vector<double> tried_strength, tried_rmse;
 };
-TunedStrength tune_on_truth(const Tikhonov& solver, const at::Tensor& truth_BD, double smallest = 1e-2, double largest = 1e8, std::int64_t points = 11);
+TunedStrength tune_on_truth(const Tikhonov& solver, const at::Tensor& truth_BD, double smallest = 1e-2, double largest = 1e8, std::int64_t points = 11,
+                             std::int64_t max_objects = 512);
 
 }  // namespace unchannel::baselines

@@ -71,8 +71,9 @@ Evaluation evaluate(const EvaluationInput& given) {
   result.spread_error = bootstrap_spread_error(input.restored_ND, input.truth_ND);
   result.spread_bias = spread_bias(input.restored_ND, input.truth_ND);
   result.sliced = excess_sliced_w2_paired(input.restored_ND, input.truth_ND, fixed_directions(result.pixels));
-  result.energy_distance = energy_distance(input.restored_ND, input.truth_ND, {.paired = true});
-  result.mmd = mmd(input.restored_ND, input.truth_ND, {.paired = true});
+  const TwoSampleOptions two_sample{.paired = true, .max_rows = 1000};
+  result.energy_distance = energy_distance(input.restored_ND, input.truth_ND, two_sample);
+  result.mmd = mmd(input.restored_ND, input.truth_ND, two_sample);
   if (input.wavelength_D.defined()) {
     for (const LineWindow& line : quasar_lines()) {
       PeakComparison peaks = compare_peaks(input.restored_ND, input.truth_ND, input.wavelength_D, input.redshift_N, line);

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <unchannel/base/error.hpp>
 #include <unchannel/metrics/consistency_gap.hpp>
@@ -61,11 +61,11 @@ TEST(ConsistencyGap, BadInputIsNamed) {
 TEST(ConsistencyGap, IsCheapEnoughToBeCalledWhileTraining) {
   const at::Tensor observed = normals(2000, 1024, 1), simulated = normals(2000, 1024, 2);
   const ConsistencyGap gap(observed);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   gap(simulated);
-  const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  RecordProperty("elapsed_ms", static_cast<int>(1000 * elapsed_s));
-  EXPECT_LT(elapsed_s, 3.0);  // about 0.2 s on a free core; ten times that on a loaded machine
+  const double cpu_s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  RecordProperty("cpu_ms", static_cast<int>(1000 * cpu_s));
+  EXPECT_LT(cpu_s, 2.0);  // processor time, so that a loaded machine does not matter: about 0.1 s, more where idle threads spin
 }
 
 }  // namespace
