@@ -73,6 +73,13 @@ TEST(FactorAnalysis, UndoesABlurUpToItsWeakModes) {
   EXPECT_LT(restored, 0.4 * observed);
 }
 
+TEST(FactorAnalysis, DoesNotBlowUpModesItCannotSeeWhenTheNoiseIsUnknown) {
+  const World world = make_world(3000, 20.0, 0.02, 0.05, 60);  // the weakest modes have a response below 1e-12
+  const FactorAnalysis model = FactorAnalysis::fit(world.y_NM, world.response);
+  EXPECT_LT(model.modes(), 16);
+  EXPECT_LT(rmse(model.restore(world.y_NM), world.x_ND), rmse(world.y_NM - 0.25, world.x_ND));
+}
+
 TEST(FactorAnalysis, LikelihoodRisesWithEveryIteration) {
   const World world = make_world(800, 2.0, 0.3, 1.0, 40);
   double previous = -1e300;
