@@ -46,7 +46,7 @@ TEST(Awgn, IsTheSameForAnySplit) {
 TEST(Awgn, HasTheNoiseItIsAskedFor) {
   const auto channel = awgn(0.3, 16);
   const at::Tensor x_BD = signals(5000, 16);
-  const at::Tensor noise = channel->simulate(x_BD, {}, RandomKey(2), at::arange(5000, at::kLong)) - x_BD;
+  const at::Tensor noise = channel->simulate(x_BD, {}, RandomKey(2), at::arange(5000, at::kLong)).sub(x_BD);
   // 80,000 numbers: standard errors 0.3 / 283 = 1.1e-3 of the mean and 0.3 / 400 = 7.5e-4 of the deviation; five of each.
   EXPECT_NEAR(noise.mean().item<double>(), 0.0, 5.5e-3);
   EXPECT_NEAR(noise.std().item<double>(), 0.3, 3.8e-3);

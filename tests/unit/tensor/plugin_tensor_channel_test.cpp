@@ -54,9 +54,9 @@ TEST(PluginTensorChannel, LeavesLatentsWithAnotherSourceToTheCaller) {
   const at::Tensor ids_B = at::arange(3, at::kLong);
   EXPECT_FALSE(channel->draw_latents(RandomKey(1), ids_B, signals(3)).contains("level"));
   const at::Tensor zero = at::zeros({3}, at::kFloat), one = at::full({3}, 1.0F);
-  const at::Tensor difference = measure(*channel, signals(3), {{"level", one}}, RandomKey(1), ids_B) -
-                                measure(*channel, signals(3), {{"level", zero}}, RandomKey(1), ids_B);
-  EXPECT_LT((difference - 1).abs().max().item<float>(), 1e-6);
+  const at::Tensor with_one = measure(*channel, signals(3), {{"level", one}}, RandomKey(1), ids_B);
+  const at::Tensor with_zero = measure(*channel, signals(3), {{"level", zero}}, RandomKey(1), ids_B);
+  EXPECT_LT(with_one.sub(with_zero).sub(1).abs().max().item<float>(), 1e-6);
   EXPECT_THROW(measure(*channel, signals(3), {}, RandomKey(1), ids_B), ShapeError);
   EXPECT_THROW(measure(*channel, signals(3), {{"level", one.to(at::kInt)}}, RandomKey(1), ids_B), ShapeError);
 }
@@ -132,9 +132,9 @@ TEST(SpectrographThroughTensors, VjpIsTheTransposeOfItsMean) {
   const at::Tensor ids_B = at::arange(4, at::kLong);
   const at::Tensor x_BD = at::randn({4, 64}), v_BM = at::randn({4, 64});
   const Latents latents = channel->draw_latents(RandomKey(9), ids_B, x_BD);
-  const at::Tensor linear = channel->mean(x_BD, latents) - channel->mean(at::zeros({4, 64}), latents);
-  const double left = (linear * v_BM).sum().item<double>();
-  const double right = (x_BD * channel->vjp(x_BD, latents, v_BM)).sum().item<double>();
+  const at::Tensor linear = channel->mean(x_BD, latents).sub(channel->mean(at::zeros({4, 64}), latents));
+  const double left = linear.mul(v_BM).sum().item<double>();
+  const double right = x_BD.mul(channel->vjp(x_BD, latents, v_BM)).sum().item<double>();
   // float32 sums of 256 products of order one: 256 × 6e-8 × a few.
   EXPECT_NEAR(left, right, 1e-4);
 }
@@ -142,15 +142,15 @@ TEST(SpectrographThroughTensors, VjpIsTheTransposeOfItsMean) {
 TEST(SpectrographThroughTensors, LoglikHasTheGradientOfItsValue) {
   const auto channel = spectrograph();
   const at::Tensor ids_B = at::arange(1, at::kLong);
-  const at::Tensor x = at::full({1, 64}, 1.0F) + 0.1 * at::randn({1, 64}), direction = at::randn({1, 64});
+  const at::Tensor x = at::randn({1, 64}).mul(0.1).add(1.0), direction = at::randn({1, 64});
   Latents latents;
   const at::Tensor y = measure(*channel, x, {}, RandomKey(4), ids_B, &latents);
   at::Tensor gradient;
   channel->loglik(x, latents, y, &gradient);
   const double step = 1e-2;
-  const double up = channel->loglik(x + step * direction, latents, y, nullptr).item<double>();
-  const double down = channel->loglik(x - step * direction, latents, y, nullptr).item<double>();
-  const double slope = (gradient * direction).sum().item<double>();
+  const double up = channel->loglik(x.add(direction, step), latents, y, nullptr).item<double>();
+  const double down = channel->loglik(x.sub(direction, step), latents, y, nullptr).item<double>();
+  const double slope = gradient.mul(direction).sum().item<double>();
   // Central difference: error of order step²; the value is of order one hundred in double, x in float32.
   EXPECT_NEAR((up - down) / (2 * step), slope, 0.01 * (1 + std::abs(slope)));
 }
