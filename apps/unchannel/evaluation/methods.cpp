@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/stop_signal.hpp>
 #include <unchannel/baselines/factor_analysis.hpp>
 #include <unchannel/baselines/tikhonov.hpp>
 #include <unchannel/data/dataset.hpp>
@@ -68,11 +69,10 @@ at::Tensor restore_objects(const OpenRun& run, const ReportObjects& objects) {
 
 report::MethodResult try_method(const std::string& name, const std::string& meaning, const std::function<at::Tensor()>& restore) {
   report::MethodResult result{name, meaning, {}, {}, false};
+  if (const int signal = stop_requested(); signal != 0) throw InterruptedError("report: interrupted; nothing was written.", signal);
   try {
     const c10::NoGradGuard no_grad;
     result.restored_ND = restore();
-  } catch (const InterruptedError&) {
-    throw;
   } catch (const Error& error) {
     result.reason = error.what();
   }

@@ -24,7 +24,8 @@ OpenRun open_run(const std::filesystem::path& run, const std::vector<std::string
 /// Φ(y) of the run.
 at::Tensor restore_objects(const OpenRun& run, const ReportObjects& objects);
 
-/// Runs one method; an Error becomes the row's reason, so that a report never fails for one of its rows.
+/// Runs one method; an Error becomes the row's reason, so that a report never fails for one of its rows. Throws InterruptedError when a
+/// stop was requested.
 report::MethodResult try_method(const std::string& name, const std::string& meaning, const std::function<at::Tensor()>& restore);
 
 /// The start the run was trained from, applied to the observations. Throws ConfigError where it leaves no map behind.
