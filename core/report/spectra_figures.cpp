@@ -94,7 +94,14 @@ void add_markers(Panel& panel, const PixelAxis& axis, const SpectrumExample& exa
   for (const Line& line : group.lines) panel.markers.push_back({to_axis(axis, example, line.rest_angstrom), line.name});
 }
 
-std::vector<double> flattened(const at::Tensor& values) { return to_vector(values.reshape({-1})); }
+/// All values that are not NaN.
+std::vector<double> flattened(const at::Tensor& values) {
+  std::vector<double> result = to_vector(values.reshape({-1}));
+  std::erase_if(result, [](double value) { return std::isnan(value); });
+  return result;
+}
+
+at::Tensor rms_per_object(const at::Tensor& residual_ND) { return residual_ND.square().nanmean(1).sqrt(); }
 
 }  // namespace
 
@@ -161,7 +168,7 @@ Figure spectra_figure(const PixelAxis& axis, const std::vector<SpectrumExample>&
 
 Figure residual_figure(const at::Tensor& observed_residual_ND, const at::Tensor& simulated_residual_ND) {
   const at::Tensor observed = observed_residual_ND.to(at::kDouble), simulated = simulated_residual_ND.to(at::kDouble);
-  const double unit = std::max(1e-300, observed.square().mean().sqrt().item<double>());
+  const double unit = std::max(1e-300, observed.square().nanmean().sqrt().item<double>());
   const auto add = [](Panel& panel, const std::vector<double>& first, const std::vector<double>& second, double low, double high,
                       std::size_t bins) {
     const Histogram a = histogram(first, low, high, bins), b = histogram(second, low, high, bins);
@@ -184,7 +191,7 @@ Figure residual_figure(const at::Tensor& observed_residual_ND, const at::Tensor&
   objects.x.label = "RMS residual of an object [data units]";
   objects.y.label = "density";
   objects.y.low = 0;
-  const std::vector<double> rms_observed = to_vector(observed.square().mean(1).sqrt()), rms_simulated = to_vector(simulated.square().mean(1).sqrt());
+  const std::vector<double> rms_observed = flattened(rms_per_object(observed)), rms_simulated = flattened(rms_per_object(simulated));
   const double high = std::fmax(quantile(rms_observed, 0.995), quantile(rms_simulated, 0.995));
   const double low = std::fmin(quantile(rms_observed, 0.005), quantile(rms_simulated, 0.005));
   const double room = std::max(1e-12, 0.1 * (high - low));

@@ -36,7 +36,7 @@ struct SpectrumExample {
 Figure spectra_figure(const PixelAxis& axis, const std::vector<SpectrumExample>& examples, const std::string& flux_label);
 
 /// Residuals y − Φ(y) of the observations beside F(Φ(y)) − Φ(y) of their re-simulations, both [N, D]: distribution over pixels in units
-/// of the observations' RMS residual, and of the RMS per object.
+/// of the observations' RMS residual, and of the RMS per object. Pixels that are NaN (not observed) are left out.
 Figure residual_figure(const at::Tensor& observed_residual_ND, const at::Tensor& simulated_residual_ND);
 
 /// Histogram of p-values, with the uniform law they would follow were the restored signals the true ones.

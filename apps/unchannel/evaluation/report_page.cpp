@@ -110,8 +110,8 @@ void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const R
   const at::Tensor simulated_ND = simulate_with_sources(*run.channel, restored_ND, own, own, key, objects.ids_N, nullptr);
   at::Tensor observed_residual = objects.batch.lifted_BD - restored_ND, simulated_residual = simulated_ND - restored_ND;
   if (const at::Tensor valid = valid_pixels(objects); valid.defined()) {
-    observed_residual = observed_residual * valid;
-    simulated_residual = simulated_residual * valid;
+    observed_residual = observed_residual.masked_fill(valid.logical_not(), NAN);
+    simulated_residual = simulated_residual.masked_fill(valid.logical_not(), NAN);
   }
   page.figure(report::render_figure(report::residual_figure(observed_residual, simulated_residual)),
               "Residuals of the observations, y − Φ(y), and of observations simulated anew from the restorations, F(Φ(y)) − Φ(y). Left: all "

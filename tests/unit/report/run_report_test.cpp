@@ -129,6 +129,15 @@ TEST(ResidualFigure, ShowsEqualLawsAsEqual) {
   for (const Panel& panel : figure.panels) EXPECT_EQ(panel.series[0].y, panel.series[1].y);
 }
 
+TEST(ResidualFigure, PixelsThatWereNotObservedAreLeftOut) {
+  at::Tensor residual = at::empty({40, 30}, at::kFloat);
+  RandomKey(1).normal(0, 0, 1200, residual.mutable_data_ptr<float>());
+  at::Tensor wider = at::empty({40, 60}, at::kFloat).fill_(NAN);
+  wider.slice(1, 0, 30).copy_(residual);
+  const Figure figure = residual_figure(residual, residual), masked = residual_figure(wider, wider);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(figure.panels[i].series[0].y, masked.panels[i].series[0].y);
+}
+
 TEST(SpreadFigure, TheRatioIsToTheTruth) {
   const Figure figure = spread_figure(pixel_numbers(2), {2, 4}, {{"restored", {1, 4}, Tone::kOrange, Mark::kLine}});
   const std::vector<double> expected = {0.5, 1};
