@@ -49,7 +49,7 @@ struct Host::Services {
     std::free(static_cast<char*>(memory) - header[1]);
   }
 
-  static std::int32_t should_stop(const unchannel_host*) noexcept { return stop_requested() != 0 ? 1 : 0; }
+  static std::int32_t should_stop(const unchannel_host*) noexcept { return cancellation_requested() ? 1 : 0; }
 
   static void report(const unchannel_host* host, double fraction, const char* what) noexcept {
     const HostSettings& settings = self(host).settings_;

@@ -8,6 +8,7 @@ namespace {
 
 // Written in a signal handler and read by any thread: only a lock-free atomic is allowed in both.
 std::atomic<int> received_signal{0};
+std::atomic<int> deferrals{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
 void record_signal(int signal) {
@@ -29,6 +30,11 @@ void install_stop_signals() {
 }
 
 int stop_requested() noexcept { return received_signal; }
+
+CancellationDeferral::CancellationDeferral() noexcept { ++deferrals; }
+CancellationDeferral::~CancellationDeferral() { --deferrals; }
+
+bool cancellation_requested() noexcept { return received_signal != 0 && deferrals == 0; }
 
 void clear_stop_request() noexcept { received_signal = 0; }
 

@@ -201,7 +201,7 @@ double Trainer::train_step() {
   const DriftModel::Prediction prediction = model_->predict(*student_, batch.level_G, batch.interpolated_GND, batch.context);
   at::Tensor noise_GNQ = batch.noise_GND;
   if (noise_GNQ.defined() && model_->settings().space == "basis") noise_GNQ = noise_GNQ.matmul(model_->bridge()->model().basis_DR);
-  const at::Tensor loss = model_->loss(prediction, batch.level_G, target_GNQ, noise_GNQ);
+  const at::Tensor loss = model_->loss(prediction, batch.level_G, target_GNQ, noise_GNQ, batch.weight_GN);
   const double value = loss.item<double>();
   if (!std::isfinite(value)) return value;
   loss.backward();

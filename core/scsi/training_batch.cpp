@@ -85,6 +85,10 @@ TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_
   Latents used;
   pairs.y_SD = simulate_with_sources(channel_, pairs.x_SD, own, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S, &used);
   pairs.visible = visible_latents(channel_, used);
+  for (const FailedSample& failed : channel_.take_failed_samples()) {
+    if (!pairs.weight_S.defined()) pairs.weight_S = at::ones({count});
+    pairs.weight_S.data_ptr<float>()[failed.row] = 0.0F;
+  }
   if (settings_.mixture < 1.0) {
     at::Tensor u_S = at::empty({count}, at::kFloat);
     key_.derive(Purpose::kMixture).uniform(id, 0, static_cast<std::uint32_t>(count), u_S.data_ptr<float>());
@@ -109,6 +113,7 @@ TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
   const at::Tensor pair_B = row_B.remainder(settings_.batch);
   const auto grouped = [&](const at::Tensor& values_SD) { return values_SD.index_select(0, pair_B).unflatten(0, {groups, rows / groups}); };
   batch.signal_GND = grouped(pairs.x_SD);
+  if (pairs.weight_S.defined()) batch.weight_GN = grouped(pairs.weight_S);
   const at::Tensor y_GND = grouped(pairs.y_SD);
   if (interpolant.stochastic()) {
     const at::Tensor ids_B = row_B + step * rows;

@@ -19,6 +19,7 @@ struct TrainingBatch {
   at::Tensor signal_GND;
   at::Tensor interpolated_GND;
   at::Tensor noise_GND;          ///< z; undefined for γ = 0
+  at::Tensor weight_GN;          ///< 0 where the channel failed on the sample; undefined when it never did
   DriftModel::Context context;
 };
 
@@ -35,6 +36,7 @@ class TrainingBatcher {
   struct Pairs {
     at::Tensor x_SD;
     at::Tensor y_SD;
+    at::Tensor weight_S;
     Latents visible;
   };
   Pairs draw_pairs(const Pool& pool, std::int64_t step) const;

@@ -83,7 +83,7 @@ at::Tensor DriftModel::encode(const at::Tensor& signal) const { return in_basis(
 at::Tensor DriftModel::decode(const at::Tensor& coordinates) const { return in_basis() ? bridge_->decode(coordinates) : coordinates; }
 
 at::Tensor DriftModel::loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ,
-                            const at::Tensor& noise_GNQ) const {
+                            const at::Tensor& noise_GNQ, const at::Tensor& weight_GN) const {
   at::Tensor weight_G;
   if (bridge_) {
     weight_G = bridge_->residual_trace_L().index_select(0, level_G - 1).reciprocal();
@@ -92,9 +92,10 @@ at::Tensor DriftModel::loss(const Prediction& prediction, const at::Tensor& leve
     const auto dimension = static_cast<double>(normalisation_.mean_D.size(0));
     weight_G = (t_G * normalisation_.scale).square().mul(dimension).reciprocal();
   }
-  at::Tensor loss = ((prediction.signal_GNQ - signal_GNQ).square().sum(2).mean(1) * weight_G).mean();
-  if (prediction.noise_GNQ.defined()) loss = loss + (prediction.noise_GNQ - noise_GNQ).square().mean();
-  return loss;
+  at::Tensor error_GN = (prediction.signal_GNQ - signal_GNQ).square().sum(2) * weight_G.unsqueeze(1);
+  if (prediction.noise_GNQ.defined()) error_GN = error_GN + (prediction.noise_GNQ - noise_GNQ).square().mean(2);
+  if (weight_GN.defined()) error_GN = error_GN * weight_GN;
+  return error_GN.mean();
 }
 
 at::Tensor DriftModel::decode_noise(std::int64_t level, const at::Tensor& interpolated_ND, const at::Tensor& noise_NQ) const {

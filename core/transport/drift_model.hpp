@@ -52,7 +52,9 @@ class DriftModel {
 
   /// Mean over samples of weight_t·|x̂ − x|² (+ |ẑ − z|²). The weight is one over the bridge's conditional variance at t, so that
   /// all times count alike; without a bridge it is t⁻², which makes it the drift loss of [SCSI, eq. 3].
-  at::Tensor loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ, const at::Tensor& noise_GNQ) const;
+  /// weight_GN, when defined, multiplies each sample's share.
+  at::Tensor loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ, const at::Tensor& noise_GNQ,
+                  const at::Tensor& weight_GN) const;
 
   /// Φ(y) [N, D] → [N, D] without gradients, in batches. ids_N and key are used by the SDE only.
   at::Tensor transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,

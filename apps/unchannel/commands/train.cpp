@@ -82,6 +82,7 @@ void train(const TrainArguments& arguments) {
                        "new run.",
                        run.string(), arguments.config, RunFolder::config_path(run).string());
   }
+  const CancellationDeferral deferral;
   TerminalObserver terminal;
   Trainer trainer(config.train, *channel, folder, terminal.observer());
   if (arguments.resume && std::filesystem::exists(folder.checkpoint_path())) {
