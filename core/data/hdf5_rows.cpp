@@ -107,6 +107,7 @@ RowDataset::RowDataset(hid_t file, const std::string& name, const std::string& p
     const std::size_t chunk_bytes = chunk_rows_ * row_size_ * size_of(type_);
     const Handle access = own(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose, place_, "preparing to read");
     H5Pset_chunk_cache(access.get(), 521, std::clamp<std::size_t>(chunk_bytes, std::size_t{1} << 20, kMaxChunkBytes), 1.0);
+    dataset_.close();  // while it is open the library would keep the first cache
     dataset_ = open_dataset(file, name, place, access.get());
   }
 }
