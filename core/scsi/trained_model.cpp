@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -66,11 +67,17 @@ TrainedModel open_trained_model(const std::filesystem::path& run, const ModelSet
   const std::filesystem::path path = RunFolder::checkpoint_path(run);
   check<DataError>(std::filesystem::exists(path), "{}: holds no checkpoint yet; train first.", run.string());
   const TensorFile file = read_tensor_file(path);
-  TrainedModel trained{load_model(file, settings, interpolant), nullptr, 0};
-  trained.network = trained.model.make_network(RandomKey(0));
-  load_weights(file, "ema.", *trained.network);
-  trained.step = nlohmann::json::parse(file.text).value("step", std::int64_t{0});
-  return trained;
+  try {
+    TrainedModel trained{load_model(file, settings, interpolant), nullptr, 0};
+    trained.network = trained.model.make_network(RandomKey(0));
+    load_weights(file, "ema.", *trained.network);
+    trained.step = nlohmann::json::parse(file.text).value("step", std::int64_t{0});
+    return trained;
+  } catch (const std::out_of_range&) {
+    throw DataError(fmt::format("{}: a tensor is missing; it was written by another version. Train again or use that version.", path.string()));
+  } catch (const nlohmann::json::exception& error) {
+    throw DataError(fmt::format("{}: is damaged: {}.", path.string(), error.what()));
+  }
 }
 
 }  // namespace unchannel

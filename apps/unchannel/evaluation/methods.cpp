@@ -10,7 +10,6 @@
 #include <unchannel/baselines/factor_analysis.hpp>
 #include <unchannel/baselines/tikhonov.hpp>
 #include <unchannel/data/dataset.hpp>
-#include <unchannel/scsi/gaussian_fit.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 
 namespace unchannel {
@@ -84,8 +83,11 @@ at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
   if (kind == "observation") return objects.batch.lifted_BD;
   check<ConfigError>(kind == "linear" && run.trained.model.bridge().has_value(),
                      "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
-  const GaussianFit fit(run.trained.model.bridge()->model());
-  return fit.posterior_draw(objects.batch.lifted_BD, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+  // An untrained network is zero: what is left is the transport of the fitted Gaussian, which the pool started from.
+  const std::unique_ptr<Network> untrained = run.trained.model.make_network(RandomKey(0));
+  const TransportSettings& transport = run.config.train.transport;
+  return run.trained.model.transport(*untrained, objects.batch.lifted_BD, objects.batch.latents, transport, transport.restore_steps,
+                                     RandomKey(1).derive(Purpose::kStart), objects.ids_N);
 }
 
 at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
