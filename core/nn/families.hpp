@@ -8,6 +8,8 @@ namespace unchannel {
 
 std::unique_ptr<Network> make_mlp(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
 std::unique_ptr<Network> make_unet1d(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
+/// `settings.members` networks of the family; see ModelSettings.
+std::unique_ptr<Network> make_committee(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
 
 /// A Network over a torch module: names and order of parameters come from the module's registration.
 template <class Module>

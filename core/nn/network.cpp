@@ -21,6 +21,10 @@ void ModelSettings::visit(SettingsVisitor& visitor) {
   visitor.integers({"multipliers", "Planes of each U-Net level in units of width; each level halves the resolution."}, multipliers, 1, 64);
   visitor.integer({"blocks_per_level", "Residual blocks of each U-Net level."}, blocks_per_level, 1, 16);
   visitor.number({"dropout", "Dropout probability inside residual blocks; off in transport."}, dropout, 0.0, 0.95);
+  visitor.integer({"members",
+                   "Networks of a committee. Each learns from its own share of the observations, whose signals the other members restore; "
+                   "so no network is taught its own errors about a row. Restorations of new rows average all. 1: a single network."},
+                  members, 1, 16);
   visitor.choice({"precision", "Arithmetic of the network: float32, or bfloat16 by autocast (weights stay float32)."}, precision,
                  {"float32", "bfloat16"});
 }
@@ -32,6 +36,7 @@ std::int64_t Network::parameter_count() const {
 }
 
 std::unique_ptr<Network> make_network(const ModelSettings& settings, const NetworkShape& shape, RandomKey key) {
+  if (settings.members > 1) return make_committee(settings, shape, key);
   if (settings.family == "mlp") return make_mlp(settings, shape, key);
   if (settings.family == "unet1d") return make_unet1d(settings, shape, key);
   throw ConfigError(fmt::format("model.family '{}' is unknown.", settings.family));

@@ -23,6 +23,7 @@ struct ModelSettings {
   std::vector<std::int64_t> multipliers = {1, 2, 3, 4};
   std::int64_t blocks_per_level = 2;
   double dropout = 0.0;
+  std::int64_t members = 1;
   std::string precision = "float32";
 
   void visit(SettingsVisitor& visitor);
@@ -45,6 +46,9 @@ struct NetworkInput {
   bool training = false;       ///< dropout on
   RandomKey dropout_key{0};    ///< keyed by step; samples by `ids_B`
   at::Tensor ids_B;            ///< int64, needed when training with dropout
+  /// Committees only: int64 fold of each row. In training its own member answers, else the mean of the others; undefined: the mean of
+  /// all. A single network ignores it.
+  at::Tensor fold_B;
 };
 
 /// A learned function (t, x, latents) → [B, K, D]. Its output layer starts at zero, so that training starts from the fixed skip.

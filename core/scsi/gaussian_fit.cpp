@@ -9,6 +9,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/transport/solver.hpp>
 
+#include "held_out_spectrum.hpp"
 #include "moments.hpp"
 #include "response_basis.hpp"
 
@@ -16,6 +17,8 @@ namespace unchannel {
 namespace {
 
 constexpr std::int64_t kMaxRows = 32768;
+constexpr std::int64_t kMaxSampleBytes = std::int64_t{64} << 20;
+constexpr std::int64_t kBlockRows = 2048;
 constexpr std::int64_t kNoiseComponents = 64;
 
 struct Projection {
@@ -24,12 +27,14 @@ struct Projection {
 };
 
 Projection project(const at::Tensor& y_BD, const at::Tensor& mean_D, const at::Tensor& basis_DR) {
-  const at::Tensor centred_BD = y_BD - mean_D;
-  Projection result;
-  result.q_BR = centred_BD.matmul(basis_DR);
   const auto dimensions = static_cast<double>(std::max<std::int64_t>(1, basis_DR.size(0) - basis_DR.size(1)));
-  result.level2_B = ((centred_BD.square().sum(1) - result.q_BR.square().sum(1)) / dimensions).clamp_min(1e-12);
-  return result;
+  std::vector<at::Tensor> q, level2;
+  for (const at::Tensor& block_BD : y_BD.split(kBlockRows)) {
+    const at::Tensor centred_BD = block_BD - mean_D;
+    q.push_back(centred_BD.matmul(basis_DR));
+    level2.push_back(((centred_BD.square().sum(1) - q.back().square().sum(1)) / dimensions).clamp_min(1e-12));
+  }
+  return {at::cat(q), at::cat(level2)};
 }
 
 at::Tensor ids_from(std::int64_t first, std::int64_t count) { return at::arange(first, first + count, at::kLong); }
@@ -109,22 +114,37 @@ void start_from_observations(GaussianModel& model, const at::Tensor& y_ND, const
   model.covariance_RR = at::diag((spectrum.values_R - noise).clamp_min(floor));
 }
 
-/// Basis from the channel's response. Directions that it nearly swallows start with a share of the mean variance of the others, so
-/// that the fit lets them grow only as far as the observations demand.
+/// As start_from_observations, with variances and rank from held-out rows.
+void start_from_held_out(GaussianModel& model, const at::Tensor& y_ND, const at::Tensor& weight_N, const at::Tensor& level2_N,
+                         const StartSettings& settings, std::int64_t rank) {
+  const Spectrum spectrum = held_out_spectrum(y_ND, weight_N, level2_N, settings.smoothing_elements, rank);
+  const at::Tensor columns_DR = settings.filter_basis ? filter_basis(spectrum.vectors_DR) : spectrum.vectors_DR;
+  const auto [basis_DR, triangle_RR] = at::linalg_qr(columns_DR);
+  model.basis_DR = basis_DR.to(at::kFloat).contiguous();
+  model.covariance_RR = (triangle_RR * spectrum.values_R).matmul(triangle_RR.t());
+}
+
+/// Basis from the channel's response. Directions that it nearly swallows start with half the variance of the weakest ones that are
+/// still well measured: signals have less power in what an instrument swallows than in what it passes, and the iteration takes away
+/// faster than it adds.
 void start_from_response(GaussianModel& model, const at::Tensor& y_ND, const Channel& channel, const Latents& latents,
                          const StartSettings& settings, std::int64_t rank, RandomKey key) {
-  constexpr double kWeakShare = 0.3;
+  constexpr double kWellMeasured = 10.0;  // variance of the response over that of the noise
+  constexpr std::int64_t kWeakest = 8;
   const ProbedResponse response = probe_response_basis(channel, model.mean_D, bootstrap_latents(latents, settings.probes, key.derive(1)),
                                                        settings.probes, rank, key);
   model.basis_DR = response.basis_DR;
   const Projection seen = project(y_ND, model.mean_D, model.basis_DR);
   const at::Tensor level2 = seen.level2_B.to(at::kDouble).mean();
-  const at::Tensor gain2_R = response.gain_R.square();
-  const at::Tensor variance_R = (seen.q_BR.to(at::kDouble).var(0) - level2) / gain2_R;
-  const at::Tensor scale = at::where(gain2_R > 0.1, variance_R, at::zeros_like(variance_R)).sum() / gain2_R.gt(0.1).sum().clamp_min(1);
-  const at::Tensor weak = kWeakShare * scale;
-  const at::Tensor strong_R = (gain2_R * scale) > (0.1 * level2);
-  model.covariance_RR = at::diag(at::where(strong_R, at::maximum(variance_R, weak.expand_as(variance_R)), weak.expand_as(variance_R)));
+  const at::Tensor signal_R = seen.q_BR.to(at::kDouble).var(0) - level2;
+  const at::Tensor strong = (signal_R > kWellMeasured * level2).nonzero().squeeze(1);
+  check<NumericalError>(strong.numel() > 0, "no direction that the channel passes stands out of the noise of the observations; a linear "
+                        "start is not possible. Use start.kind = \"observation\".");
+  const at::Tensor variance_R = signal_R / response.gain_R.square().clamp_min(1e-300);
+  const at::Tensor weak = 0.5 * variance_R.index_select(0, strong.slice(0, std::max<std::int64_t>(0, strong.numel() - kWeakest))).mean();
+  at::Tensor start_R = weak.repeat({rank});
+  start_R.index_copy_(0, strong, variance_R.index_select(0, strong));
+  model.covariance_RR = at::diag(start_R);
 }
 
 struct ObservedSample {
@@ -132,18 +152,18 @@ struct ObservedSample {
   Latents latents;
 };
 
-ObservedSample read_sample(const Observations& observations) {
-  std::vector<at::Tensor> rows;
+/// As many training rows as the limits allow; the moments need no more, and the file may be far larger than the memory.
+ObservedSample read_sample(const Observations& observations, std::int64_t dimension) {
+  const std::int64_t fitting = kMaxSampleBytes / static_cast<std::int64_t>(sizeof(float)) / dimension;
+  const std::int64_t rows = std::min({kMaxRows, observations.training_rows(), std::max<std::int64_t>(fitting, kBlockRows)});
   std::map<std::string, std::vector<at::Tensor>> latents;
+  ObservedSample sample{at::empty({rows, dimension}), {}};
   std::int64_t count = 0;
-  observations.for_each_training_block(2048, [&](const ObservationBatch& batch) {
-    if (count >= kMaxRows) return;
-    rows.push_back(batch.lifted_BD);
+  observations.for_each_training_block(kBlockRows, rows, [&](const ObservationBatch& batch) {
+    sample.y_ND.slice(0, count, count + batch.lifted_BD.size(0)) = batch.lifted_BD;
     for (const auto& [name, values] : batch.latents) latents[name].push_back(values);
     count += batch.lifted_BD.size(0);
   });
-  ObservedSample sample;
-  sample.y_ND = at::cat(rows);
   for (const auto& [name, list] : latents) sample.latents.emplace(name, at::cat(list));
   return sample;
 }
@@ -185,8 +205,8 @@ at::Tensor GaussianFit::posterior_draw(const at::Tensor& y_BD, RandomKey key, co
 GaussianFit GaussianFit::fit(const Observations& observations, const Channel& channel, const StartSettings& settings, RandomKey key,
                              const std::function<void(std::int64_t)>& progress) {
   const at::NoGradGuard no_grad;
-  const ObservedSample sample = read_sample(observations);
-  const std::int64_t dimension = sample.y_ND.size(1);
+  const std::int64_t dimension = observations.signal_size();
+  const ObservedSample sample = read_sample(observations, dimension);
   const std::int64_t rank = std::min(settings.components, dimension - 1);
 
   // Noise level of each observation: what a first, plain principal-component fit leaves.
@@ -198,7 +218,10 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
   if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);
   GaussianModel model;
   model.mean_D = moments.mean_D.to(at::kFloat);
-  if (settings.basis == "response") {
+  const bool held_out = settings.variances == "held_out";
+  if (held_out) {
+    start_from_held_out(model, sample.y_ND, weight_N, first_level_N, settings, rank);
+  } else if (settings.basis == "response") {
     start_from_response(model, sample.y_ND, channel, sample.latents, settings, rank, key.derive(Purpose::kChannelProbe));
   } else {
     start_from_observations(model, sample.y_ND, weight_N, moments.covariance_DD, settings, rank, observations.reader().path().string());
@@ -217,7 +240,8 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
       const at::Tensor mean_R = posterior_NR.mean(0);
       const at::Tensor centred_NR = posterior_NR - mean_R;
       const at::Tensor next_RR = centred_NR.t().matmul(centred_NR) / static_cast<double>(centred_NR.size(0)) + residual_RR;
-      model.covariance_RR = 0.5 * (next_RR + next_RR.t());
+      // Maximum likelihood on the same rows would undo what the held-out rows corrected.
+      if (!held_out) model.covariance_RR = 0.5 * (next_RR + next_RR.t());
       // The basis coordinates of the observations and of the response stay relative to m: moving m moves both.
       model.mean_D = model.mean_D + model.basis_DR.matmul(mean_R.to(at::kFloat));
       q_NR = q_NR - mean_R.to(at::kFloat);

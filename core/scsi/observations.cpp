@@ -56,6 +56,12 @@ ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel,
 
 }  // namespace
 
+at::Tensor ObservationBatch::row_numbers() const {
+  at::Tensor numbers = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
+  std::copy(rows.begin(), rows.end(), numbers.data_ptr<std::int64_t>());
+  return numbers;
+}
+
 ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count) {
   std::vector<std::uint64_t> rows(count);
   std::iota(rows.begin(), rows.end(), first);
@@ -110,6 +116,8 @@ Observations::Observations(const DataSettings& settings, const Channel& channel,
   options.subset = training_;
   stream_ = std::make_unique<ShuffledStream>(reader_, options);
 }
+
+std::int64_t Observations::signal_size() const { return product(channel_.signal_shape()); }
 
 ObservationBatch Observations::next(std::int64_t count) {
   StreamBatch batch = stream_->next_batch(static_cast<std::uint64_t>(count));

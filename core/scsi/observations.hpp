@@ -22,6 +22,9 @@ struct ObservationBatch {
   at::Tensor raw_BM;
   at::Tensor lifted_BD;
   Latents latents;                  ///< those the file has and the channel declares
+
+  /// `rows` as an int64 tensor [B].
+  at::Tensor row_numbers() const;
 };
 
 /// The observations of a run in three disjoint splits. Training rows are streamed; nothing but the held-out rows stays in memory.
@@ -31,15 +34,21 @@ class Observations {
   /// (too few rows for the splits).
   Observations(const DataSettings& settings, const Channel& channel, RandomKey key);
 
+  /// Elements of a lifted observation, which are those of a signal.
+  std::int64_t signal_size() const;
   std::int64_t training_rows() const { return static_cast<std::int64_t>(stream_->rows()); }
   /// The next training rows in shuffled order; endless.
   ObservationBatch next(std::int64_t count);
-  /// Training rows from the start of the first epoch, for fits that read everything once: calls `use` in blocks.
+  /// `rows` training rows, evenly spread over the file, for fits that read once: calls `use` in blocks.
   template <class Use>
-  void for_each_training_block(std::int64_t block_rows, Use&& use) const {
-    for (std::size_t begin = 0; begin < training_.size(); begin += static_cast<std::size_t>(block_rows)) {
-      const std::size_t end = std::min(training_.size(), begin + static_cast<std::size_t>(block_rows));
-      use(read({training_.data() + begin, training_.data() + end}));
+  void for_each_training_block(std::int64_t block_rows, std::int64_t rows, Use&& use) const {
+    const std::size_t count = std::min(training_.size(), static_cast<std::size_t>(rows));
+    std::vector<std::uint64_t> block;
+    for (std::size_t i = 0; i < count; ++i) {
+      block.push_back(training_[i * training_.size() / count]);
+      if (block.size() < static_cast<std::size_t>(block_rows) && i + 1 < count) continue;
+      use(read(block));
+      block.clear();
     }
   }
   ObservationBatch early_stop() const { return read(early_stop_); }

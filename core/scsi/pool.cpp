@@ -31,6 +31,7 @@ void write_ring(at::Tensor& target, const at::Tensor& rows, std::int64_t next, s
 void Pool::add(const ObservationBatch& observed, const at::Tensor& signals_BD) {
   write_ring(signals_PD_, signals_BD, next_, capacity_);
   write_ring(lifted_PD_, observed.lifted_BD, next_, capacity_);
+  write_ring(rows_P_, observed.row_numbers(), next_, capacity_);
   for (const auto& [name, values] : observed.latents) write_ring(latents_[name], values, next_, capacity_);
   next_ = (next_ + signals_BD.size(0)) % capacity_;
 }
@@ -43,7 +44,7 @@ Latents Pool::latents(const at::Tensor& index_B) const {
 
 std::map<std::string, at::Tensor> Pool::tensors() const {
   std::map<std::string, at::Tensor> result = {
-      {"signals", signals_PD_}, {"observations", lifted_PD_}, {"state", at::tensor({capacity_, next_}, at::kLong)}};
+      {"signals", signals_PD_}, {"observations", lifted_PD_}, {"rows", rows_P_}, {"state", at::tensor({capacity_, next_}, at::kLong)}};
   for (const auto& [name, values] : latents_) result.emplace("latents." + name, values);
   return result;
 }
@@ -51,6 +52,7 @@ std::map<std::string, at::Tensor> Pool::tensors() const {
 void Pool::restore(const std::map<std::string, at::Tensor>& tensors) {
   signals_PD_ = tensors.at("signals");
   lifted_PD_ = tensors.at("observations");
+  rows_P_ = tensors.at("rows");
   capacity_ = tensors.at("state")[0].item<std::int64_t>();
   next_ = tensors.at("state")[1].item<std::int64_t>();
   for (const auto& [name, values] : tensors) {

@@ -17,6 +17,12 @@ ProbedResponse probe_response_basis(const Channel& channel, const at::Tensor& me
                      "start.probes = {} is too small to find the channel's response in {} dimensions; use at least {}.", probes, dimension,
                      2 * dimension);
   constexpr std::int64_t kBlock = 1024;
+  // One draw of the latents for every probe: their scatter would hide the directions that pass with a small gain.
+  Latents fixed;
+  if (channel.has_mean()) {
+    fixed = channel.draw_latents(key.derive(3), at::zeros({1}, at::kLong), mean_D.unsqueeze(0));
+    for (const auto& [name, values] : latents) fixed.insert_or_assign(name, values.slice(0, 0, 1));
+  }
   at::Tensor gram_DD = at::zeros({dimension, dimension}, at::kDouble), cross_DD = at::zeros_like(gram_DD);
   at::Tensor x_sum_D = at::zeros({dimension}, at::kDouble), y_sum_D = at::zeros_like(x_sum_D);
   for (std::int64_t begin = 0; begin < probes; begin += kBlock) {
@@ -24,12 +30,15 @@ ProbedResponse probe_response_basis(const Channel& channel, const at::Tensor& me
     const at::Tensor ids_B = at::arange(begin, end, at::kLong);
     const at::Tensor white_BD = normal_rows(key.derive(2), ids_B, dimension);
     const at::Tensor x_BD = white_BD + mean_D;
-    Latents given;
-    for (const auto& [name, values] : latents) given.emplace(name, values.slice(0, begin, end));
-    at::Tensor raw_BM;
-    Latents used = channel.draw_latents(key.derive(3), ids_B, x_BD);
-    for (const auto& [name, values] : given) used.insert_or_assign(name, values);
-    raw_BM = channel.has_mean() ? channel.mean(x_BD, used) : channel.simulate(x_BD, used, key.derive(3), ids_B);
+    Latents used;
+    if (channel.has_mean()) {
+      const at::Tensor first_B = at::zeros({end - begin}, at::kLong);
+      for (const auto& [name, values] : fixed) used.emplace(name, values.index_select(0, first_B));
+    } else {
+      used = channel.draw_latents(key.derive(3), ids_B, x_BD);
+      for (const auto& [name, values] : latents) used.insert_or_assign(name, values.slice(0, begin, end));
+    }
+    const at::Tensor raw_BM = channel.has_mean() ? channel.mean(x_BD, used) : channel.simulate(x_BD, used, key.derive(3), ids_B);
     const at::Tensor x_wide = white_BD.to(at::kDouble), y_wide = (channel.lift(raw_BM, used) - mean_D).to(at::kDouble);
     gram_DD.addmm_(x_wide.t(), x_wide);
     cross_DD.addmm_(x_wide.t(), y_wide);

@@ -16,8 +16,8 @@ struct ProbedResponse {
 };
 
 /// Fits the linear response y ≈ ȳ + H(x − m) to `probes` runs with white signals around `mean_D` and returns its leading `rank` right
-/// singular vectors. Uses the noise-free mean where the channel offers it. `latents`: rows for the latents the channel does not draw.
-/// Singular values below about gain · noise · √(D/probes) are noise. Throws ConfigError when there are fewer probes than 2 D.
+/// singular vectors. Where the channel offers its noise-free mean, that is probed, at one draw of the latents (the first row of
+/// `latents` for those the channel does not draw); elsewhere singular values below about gain · noise · √(D/probes) are noise. Throws ConfigError when there are fewer probes than 2 D.
 ProbedResponse probe_response_basis(const Channel& channel, const at::Tensor& mean_D, const Latents& latents, std::int64_t probes,
                                     std::int64_t rank, RandomKey key);
 

@@ -50,6 +50,14 @@ void StartSettings::visit(SettingsVisitor& visitor) {
                  smoothing_elements, 0.0, 1e6);
   visitor.choice({"weighting", "Weights of the observations in their moments: none, or one over their noise variance."}, weighting,
                  {"none", "noise"});
+  visitor.choice({"variances",
+                  "likelihood: expectation and maximisation on all rows. held_out: along the leading directions of the observations, "
+                  "measured on rows that did not choose them, and as many components as are significant; for channels that hardly change "
+                  "those directions."},
+                 variances, {"likelihood", "held_out"});
+  visitor.boolean({"filter_basis",
+                   "variances = \"held_out\": remove white sampling noise from the directions, for signals ordered along one axis."},
+                  filter_basis);
   visitor.text({"file", "kind = \"file\": HDF5 file with /signals, one row for each observation in the same order."}, file);
 }
 
@@ -84,6 +92,9 @@ void TrainSettings::check_consistency() const {
   check<ConfigError>(transport.solver != "multistep" || interpolant.kind == "linear",
                      "transport.solver = \"multistep\" is for interpolant.kind = \"linear\"; choose \"euler\".");
   check<ConfigError>((start.kind == "file") == !start.file.empty(), "start.file must be given with start.kind = \"file\" and only then.");
+  check<ConfigError>(start.variances != "held_out" || start.basis == "observations",
+                     "start.variances = \"held_out\" measures along the observations' own directions; set start.basis = \"observations\".");
+  check<ConfigError>(!start.filter_basis || start.variances == "held_out", "start.filter_basis needs start.variances = \"held_out\".");
   check<ConfigError>(model.space != "basis" || start.kind != "observation",
                      "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
   check<ConfigError>(scsi.refresh_every > 0 || start.kind == "file",

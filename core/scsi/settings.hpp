@@ -47,6 +47,8 @@ struct StartSettings {
   std::int64_t probes = 8192;
   double smoothing_elements = 0.0;
   std::string weighting = "noise";
+  std::string variances = "likelihood";
+  bool filter_basis = false;
   std::string file;
 
   void visit(SettingsVisitor& visitor);

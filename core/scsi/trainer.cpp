@@ -28,12 +28,6 @@ std::vector<std::uint64_t> first_rows(std::uint64_t count) {
   return rows;
 }
 
-at::Tensor row_ids(const std::vector<std::uint64_t>& rows) {
-  at::Tensor ids = at::empty({static_cast<std::int64_t>(rows.size())}, at::kLong);
-  std::copy(rows.begin(), rows.end(), ids.data_ptr<std::int64_t>());
-  return ids;
-}
-
 ObservationBatch half_of(const ObservationBatch& rows, bool second) {
   const std::int64_t size = rows.lifted_BD.size(0), middle = size / 2;
   const std::int64_t begin = second ? middle : 0, end = second ? size : middle;
@@ -115,7 +109,7 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
     return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
-                             settings_.transport.steps, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), row_ids(batch.rows));
+                             settings_.transport.steps, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
   }
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
   check<ShapeError>(reader.rows() == observations_.reader().rows(), "start.file {} has {} rows; the observations have {}, and row i must "
@@ -214,7 +208,8 @@ void Trainer::refresh_pool() {
   const ObservationBatch batch = observations_.next(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
   const at::Tensor signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
-                                               settings_.transport.steps, key_.derive(Purpose::kTransportNoise), ids);
+                                               settings_.transport.steps, key_.derive(Purpose::kTransportNoise), ids,
+                                               folds_of(batch.row_numbers(), settings_.model));
   pool_.add(batch, signals);
   const bool two_calls = settings_.transport.solver == "heun" || settings_.transport.solver == "midpoint";
   const std::int64_t calls = settings_.transport.steps * (two_calls ? 2 : 1) * rows;
@@ -225,7 +220,7 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   const at::NoGradGuard no_grad;
   const ObservationBatch a = half_of(rows, false), b = half_of(rows, true);
   const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
-  const at::Tensor ids = row_ids(a.rows);
+  const at::Tensor ids = a.row_numbers();
   const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents), settings_.transport,
                                                 settings_.transport.restore_steps, key.derive(Purpose::kTransportNoise), ids);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
@@ -234,7 +229,7 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
 
 double Trainer::monitored_rmse() {
   const at::NoGradGuard no_grad;
-  const at::Tensor ids = row_ids(first_rows(static_cast<std::uint64_t>(monitor_observations_.size(0))));
+  const at::Tensor ids = at::arange(monitor_observations_.size(0), at::kLong);
   const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport,
                                                 settings_.transport.restore_steps, key_.derive(Purpose::kMetric), ids);
   return (restored - monitor_signals_).square().mean().sqrt().item<double>();

@@ -49,6 +49,10 @@ at::Tensor where_rows(const at::Tensor& choose_B, const at::Tensor& a, const at:
 
 }  // namespace
 
+at::Tensor folds_of(const at::Tensor& rows_B, const ModelSettings& settings) {
+  return settings.members > 1 ? rows_B.remainder(settings.members) : at::Tensor();
+}
+
 Latents visible_latents(const Channel& channel, const Latents& all) {
   Latents visible;
   for (const LatentSpec& spec : channel.latents()) {
@@ -79,6 +83,7 @@ TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_
   const at::Tensor index_S = draw_indices(pool_key, id, 1, count, pool.size());
   Pairs pairs;
   pairs.x_SD = pool.signals(index_S);
+  pairs.fold_S = folds_of(pool.rows(index_S), model_.settings());
   const Latents own = pool.latents(index_S);
   const Latents bootstrapped = own.empty() ? Latents{} : pool.latents(draw_indices(pool_key, id, 2, count, pool.size()));
   const at::Tensor ids_S = at::arange(step * count, (step + 1) * count, at::kLong);
@@ -126,6 +131,7 @@ TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
   const at::Tensor conditions_SC = model_.encoder().conditions_BC(pairs.visible);
   if (planes_SPD.defined()) batch.context.planes_BPD = planes_SPD.index_select(0, pair_B);
   if (conditions_SC.defined()) batch.context.conditions_BC = conditions_SC.index_select(0, pair_B);
+  if (pairs.fold_S.defined()) batch.context.fold_B = pairs.fold_S.index_select(0, pair_B);
   batch.context.training = true;
   batch.context.dropout_key = key_.derive(Purpose::kDropout).derive(id);
   batch.context.ids_B = row_B;

@@ -37,6 +37,7 @@ class TrainingBatcher {
     at::Tensor x_SD;
     at::Tensor y_SD;
     at::Tensor weight_S;
+    at::Tensor fold_S;
     Latents visible;
   };
   Pairs draw_pairs(const Pool& pool, std::int64_t step) const;
@@ -46,6 +47,9 @@ class TrainingBatcher {
   const DriftModel& model_;
   RandomKey key_;
 };
+
+/// Share of a committee that each row belongs to; undefined for a single network.
+at::Tensor folds_of(const at::Tensor& rows_B, const ModelSettings& settings);
 
 /// The latents of `all` that the model sees.
 Latents visible_latents(const Channel& channel, const Latents& all);

@@ -45,6 +45,7 @@ DriftModel::Prediction DriftModel::predict(Network& network, const at::Tensor& l
   input.training = context.training;
   input.dropout_key = context.dropout_key;
   input.ids_B = context.ids_B;
+  input.fold_B = context.fold_B;
   GaussianBridge::Features features;
   if (bridge_) {
     features = bridge_->evaluate(level_G, interpolated_GND);
@@ -129,7 +130,8 @@ at::Tensor DriftModel::transport_batch(Network& network, const at::Tensor& y_ND,
 }
 
 at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
-                                 const TransportSettings& settings, std::int64_t steps, RandomKey key, const at::Tensor& ids_N) const {
+                                 const TransportSettings& settings, std::int64_t steps, RandomKey key, const at::Tensor& ids_N,
+                                 const at::Tensor& fold_N) const {
   const at::NoGradGuard no_grad;
   const std::int64_t half_steps = settings.solver == "midpoint" && interpolant_.epsilon() == 0.0 ? 2 * steps : steps;
   check<ConfigError>(interpolant_.levels() % half_steps == 0,
@@ -143,6 +145,7 @@ at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const
     Context context;
     if (planes_BPD.defined()) context.planes_BPD = planes_BPD.slice(0, begin, end);
     if (conditions_BC.defined()) context.conditions_BC = conditions_BC.slice(0, begin, end);
+    if (fold_N.defined()) context.fold_B = fold_N.slice(0, begin, end);
     parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, settings.solver, steps, key, ids_N.slice(0, begin, end)));
   }
   return parts.empty() ? at::empty_like(y_ND) : at::cat(parts, 0);

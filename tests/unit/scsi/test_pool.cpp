@@ -9,6 +9,7 @@ namespace {
 ObservationBatch batch_of(float value, std::int64_t rows) {
   ObservationBatch batch;
   batch.lifted_BD = at::full({rows, 2}, value);
+  batch.rows.assign(static_cast<std::size_t>(rows), static_cast<std::uint64_t>(value));
   batch.latents["snr"] = at::full({rows}, value);
   return batch;
 }
@@ -24,6 +25,7 @@ TEST(Pool, ReplacesTheOldestAndKeepsPairsTogether) {
   EXPECT_TRUE(at::equal(pool.signals(all).select(1, 0), expected));
   EXPECT_TRUE(at::equal(pool.observations(all).select(1, 0), expected));
   EXPECT_TRUE(at::equal(pool.latents(all).at("snr"), expected));
+  EXPECT_TRUE(at::equal(pool.rows(all), expected.to(at::kLong)));
 }
 
 TEST(Pool, IsRestoredWithItsPlaceInTheRing) {
