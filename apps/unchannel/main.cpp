@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string_view>
 
 #include <fmt/core.h>
 
@@ -14,6 +15,11 @@
 namespace {
 
 constexpr int kUsageError = 2;
+
+int report_out_of_memory() {
+  fmt::print(stderr, "unchannel: out of memory. Lower scsi.batch, scsi.pool or data.buffer_mib.\n");
+  return 5;
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Restore signals from corrupted observations and a simulator of the corruption alone.", "unchannel");
@@ -27,6 +33,7 @@ int run(int argc, char** argv) {
   unchannel::add_info_command(app);
   unchannel::add_plugins_command(app);
   unchannel::add_simulate_command(app);
+  unchannel::add_degrade_command(app);
   unchannel::add_train_command(app);
   unchannel::add_restore_command(app);
   unchannel::add_evaluate_command(app);
@@ -53,9 +60,10 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "unchannel: {}\n", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "unchannel: out of memory. Lower scsi.batch, scsi.pool or data.buffer_mib.\n");
-    return 5;
+    return report_out_of_memory();
   } catch (const std::exception& error) {
+    // The tensor library has an exception type of its own for this, which the torch-free commands need not know.
+    if (std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos) return report_out_of_memory();
     fmt::print(stderr, "unchannel: internal error, please report it: {}\n", error.what());
     return 1;
   }

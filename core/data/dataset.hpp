@@ -145,5 +145,7 @@ class DatasetWriter {
 /// that derived files keep what identifies their rows. Call it once, after the rows were appended. `dim` must agree for the
 /// wavelengths to be copied.
 void copy_metadata(const DatasetReader& source, std::uint64_t first, std::uint64_t count, DatasetWriter& target);
+/// The same for rows in any order.
+void copy_metadata(const DatasetReader& source, std::span<const std::uint64_t> rows, DatasetWriter& target);
 
 }  // namespace unchannel

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <cmath>
 
 #include <unchannel/base/atomic_file.hpp>
@@ -237,21 +238,40 @@ void DatasetWriter::close() {
   s.output.commit();
 }
 
+namespace {
+
+template <class Value>
+std::vector<Value> pick(const std::vector<Value>& column, std::span<const std::uint64_t> rows) {
+  std::vector<Value> picked;
+  picked.reserve(rows.size());
+  for (const std::uint64_t row : rows) picked.push_back(column[row]);
+  return picked;
+}
+
+}  // namespace
+
+void copy_metadata(const DatasetReader& source, std::span<const std::uint64_t> rows, DatasetWriter& target) {
+  for (const std::uint64_t row : rows) {
+    check<DataError>(row < source.rows(), "{}: row {} was asked for, but there are only {}.", source.path().string(), row, source.rows());
+  }
+  for (const std::string& name : source.numeric_columns()) {
+    if (name == "object_id") {
+      target.append_object_ids(pick(*source.object_ids(), rows));
+    } else {
+      target.append_column(name, pick(*source.numeric_column(name), rows));
+    }
+  }
+  for (const std::string& name : source.text_columns()) target.append_column(name, pick(*source.text_column(name), rows));
+  if (source.wavelength() && source.wavelength()->angstrom.size() == target.dim()) target.set_wavelength(*source.wavelength());
+  for (const auto& [name, text] : source.attributes()) target.set_attribute(name, text);
+}
+
 void copy_metadata(const DatasetReader& source, std::uint64_t first, std::uint64_t count, DatasetWriter& target) {
   check<DataError>(first <= source.rows() && count <= source.rows() - first, "{}: rows {}…{} were asked for, but there are only {}.",
                    source.path().string(), first, first + count, source.rows());
-  for (const std::string& name : source.numeric_columns()) {
-    if (name == "object_id") {
-      target.append_object_ids(std::span<const std::int64_t>(*source.object_ids()).subspan(first, count));
-    } else {
-      target.append_column(name, std::span<const double>(*source.numeric_column(name)).subspan(first, count));
-    }
-  }
-  for (const std::string& name : source.text_columns()) {
-    target.append_column(name, std::span<const std::string>(*source.text_column(name)).subspan(first, count));
-  }
-  if (source.wavelength() && source.wavelength()->angstrom.size() == target.dim()) target.set_wavelength(*source.wavelength());
-  for (const auto& [name, text] : source.attributes()) target.set_attribute(name, text);
+  std::vector<std::uint64_t> rows(count);
+  std::iota(rows.begin(), rows.end(), first);
+  copy_metadata(source, rows, target);
 }
 
 }  // namespace unchannel

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kMaxRows = 32768;
 constexpr std::int64_t kMaxSampleBytes = std::int64_t{64} << 20;
-constexpr std::int64_t kBlockRows = 2048;
+constexpr std::int64_t kBlockRows = 512;
 constexpr std::int64_t kNoiseComponents = 64;
 
 struct Projection {

@@ -12,7 +12,7 @@ Moments weighted_moments(const at::Tensor& y_ND, const at::Tensor& weight_N) {
   const at::Tensor share_N = (weight_N / weight_N.sum()).to(at::kDouble);
   const std::int64_t dimension = y_ND.size(1);
   Moments moments{at::zeros({dimension}, at::kDouble), at::zeros({dimension, dimension}, at::kDouble)};
-  constexpr std::int64_t kBlock = 2048;
+  constexpr std::int64_t kBlock = 256;  // keeps the float64 copies small beside the rows themselves
   for (std::int64_t begin = 0; begin < y_ND.size(0); begin += kBlock) {
     const at::Tensor block = y_ND.slice(0, begin, std::min(begin + kBlock, y_ND.size(0))).to(at::kDouble);
     moments.mean_D += share_N.slice(0, begin, begin + block.size(0)).matmul(block);

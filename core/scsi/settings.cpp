@@ -83,14 +83,14 @@ void TrainSettings::check_consistency() const {
   check<ConfigError>(!data.observations.empty(), "data.observations is missing; name the HDF5 file with the observations.");
   check<ConfigError>(data.monitor_observations.empty() == data.monitor_signals.empty(),
                      "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
-  const std::int64_t per_solver_step = transport.solver == "midpoint" && interpolant.kind == "linear" ? 2 : 1;
-  for (const std::int64_t steps : {transport.steps, transport.restore_steps}) {
-    check<ConfigError>(interpolant.time_levels % (steps * per_solver_step) == 0,
-                       "transport: {} steps of '{}' do not divide interpolant.time_levels = {}; choose a divisor.", steps, transport.solver,
+  for (const Integration& how : {transport.in_training(), transport.in_restoration()}) {
+    const std::int64_t times = how.solver == "midpoint" && interpolant.kind == "linear" ? 2 * how.steps : how.steps;
+    check<ConfigError>(interpolant.time_levels % times == 0,
+                       "transport: {} steps of '{}' do not divide interpolant.time_levels = {}; choose a divisor.", how.steps, how.solver,
                        interpolant.time_levels);
+    check<ConfigError>(how.solver != "multistep" || interpolant.kind == "linear",
+                       "transport: solver \"multistep\" is for interpolant.kind = \"linear\"; choose \"euler\".");
   }
-  check<ConfigError>(transport.solver != "multistep" || interpolant.kind == "linear",
-                     "transport.solver = \"multistep\" is for interpolant.kind = \"linear\"; choose \"euler\".");
   check<ConfigError>((start.kind == "file") == !start.file.empty(), "start.file must be given with start.kind = \"file\" and only then.");
   check<ConfigError>(start.variances != "held_out" || start.basis == "observations",
                      "start.variances = \"held_out\" measures along the observations' own directions; set start.basis = \"observations\".");

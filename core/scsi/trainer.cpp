@@ -108,8 +108,7 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
-    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
-                             settings_.transport.steps, key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(), key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
   }
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
   check<ShapeError>(reader.rows() == observations_.reader().rows(), "start.file {} has {} rows; the observations have {}, and row i must "
@@ -207,12 +206,11 @@ void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
   const ObservationBatch batch = observations_.next(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
-  const at::Tensor signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport,
-                                               settings_.transport.steps, key_.derive(Purpose::kTransportNoise), ids,
+  const at::Tensor signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(), key_.derive(Purpose::kTransportNoise), ids,
                                                folds_of(batch.row_numbers(), settings_.model));
   pool_.add(batch, signals);
-  const bool two_calls = settings_.transport.solver == "heun" || settings_.transport.solver == "midpoint";
-  const std::int64_t calls = settings_.transport.steps * (two_calls ? 2 : 1) * rows;
+  // A row is transported by all members of a committee but its own.
+  const std::int64_t calls = settings_.transport.in_training().drift_calls() * rows * std::max<std::int64_t>(1, settings_.model.members - 1);
   network_calls_ += calls / (settings_.scsi.batch * settings_.scsi.resamples);
 }
 
@@ -221,8 +219,7 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   const ObservationBatch a = half_of(rows, false), b = half_of(rows, true);
   const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
   const at::Tensor ids = a.row_numbers();
-  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents), settings_.transport,
-                                                settings_.transport.restore_steps, key.derive(Purpose::kTransportNoise), ids);
+  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents), settings_.transport.in_restoration(), key.derive(Purpose::kTransportNoise), ids);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
   return metrics::consistency_gap(simulated, b.lifted_BD);
 }
@@ -230,8 +227,7 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
 double Trainer::monitored_rmse() {
   const at::NoGradGuard no_grad;
   const at::Tensor ids = at::arange(monitor_observations_.size(0), at::kLong);
-  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport,
-                                                settings_.transport.restore_steps, key_.derive(Purpose::kMetric), ids);
+  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric), ids);
   return (restored - monitor_signals_).square().mean().sqrt().item<double>();
 }
 

@@ -130,23 +130,22 @@ at::Tensor DriftModel::transport_batch(Network& network, const at::Tensor& y_ND,
 }
 
 at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
-                                 const TransportSettings& settings, std::int64_t steps, RandomKey key, const at::Tensor& ids_N,
-                                 const at::Tensor& fold_N) const {
+                                 const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& fold_N) const {
   const at::NoGradGuard no_grad;
-  const std::int64_t half_steps = settings.solver == "midpoint" && interpolant_.epsilon() == 0.0 ? 2 * steps : steps;
+  const std::int64_t half_steps = how.solver == "midpoint" && interpolant_.epsilon() == 0.0 ? 2 * how.steps : how.steps;
   check<ConfigError>(interpolant_.levels() % half_steps == 0,
                      "transport: {} steps of solver '{}' need times that are multiples of 1/{}, which interpolant.time_levels = {} does "
                      "not have. Choose a divisor.",
-                     steps, settings.solver, half_steps, interpolant_.levels());
+                     how.steps, how.solver, half_steps, interpolant_.levels());
   const at::Tensor planes_BPD = encoder_.planes_BPD(visible), conditions_BC = encoder_.conditions_BC(visible);
   std::vector<at::Tensor> parts;
-  for (std::int64_t begin = 0; begin < y_ND.size(0); begin += settings.batch) {
-    const std::int64_t end = std::min(y_ND.size(0), begin + settings.batch);
+  for (std::int64_t begin = 0; begin < y_ND.size(0); begin += how.batch) {
+    const std::int64_t end = std::min(y_ND.size(0), begin + how.batch);
     Context context;
     if (planes_BPD.defined()) context.planes_BPD = planes_BPD.slice(0, begin, end);
     if (conditions_BC.defined()) context.conditions_BC = conditions_BC.slice(0, begin, end);
     if (fold_N.defined()) context.fold_B = fold_N.slice(0, begin, end);
-    parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, settings.solver, steps, key, ids_N.slice(0, begin, end)));
+    parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, how.solver, how.steps, key, ids_N.slice(0, begin, end)));
   }
   return parts.empty() ? at::empty_like(y_ND) : at::cat(parts, 0);
 }

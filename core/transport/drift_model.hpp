@@ -60,7 +60,7 @@ class DriftModel {
   /// Φ(y) [N, D] → [N, D] without gradients, in batches. ids_N and key are used by the SDE only. With fold_N [N] (may be undefined)
   /// each row is transported by the members of a committee that do not learn from its fold.
   at::Tensor transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
-                       const TransportSettings& settings, std::int64_t steps, RandomKey key, const at::Tensor& ids_N, const at::Tensor& fold_N = {}) const;
+                       const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& fold_N = {}) const;
 
   const Interpolant& interpolant() const { return interpolant_; }
   const std::optional<GaussianBridge>& bridge() const { return bridge_; }

@@ -9,9 +9,13 @@
 namespace unchannel {
 
 void TransportSettings::visit(SettingsVisitor& visitor) {
-  visitor.choice({"solver", "ODE solver (the stochastic interpolant uses Euler-Maruyama)."}, solver,
-                 {"euler", "heun", "midpoint", "multistep"});
+  visitor.choice({"solver",
+                  "ODE solver of the transports during training (the stochastic interpolant uses Euler-Maruyama). Euler loses variance "
+                  "where the noise dominates; multistep is of second order at the same cost."},
+                 solver, {"euler", "heun", "midpoint", "multistep"});
   visitor.integer({"steps", "Steps of the transports during training."}, steps, 1, 4096);
+  visitor.choice({"restore_solver", "ODE solver of restorations and evaluations."}, restore_solver,
+                 {"same", "euler", "heun", "midpoint", "multistep"});
   visitor.integer({"restore_steps", "Steps of restorations and evaluations."}, restore_steps, 1, 4096);
   visitor.integer({"batch", "Samples transported at once."}, batch, 1, 1 << 20);
 }

@@ -11,13 +11,26 @@
 // Shape legend: N samples · D data dimension
 namespace unchannel {
 
-/// How the transport from t = 1 to t = 0 is integrated.
+/// One way to integrate from t = 1 to t = 0.
+struct Integration {
+  std::string solver;
+  std::int64_t steps;
+  std::int64_t batch;  ///< samples at once
+
+  /// Drift evaluations for one sample.
+  std::int64_t drift_calls() const { return steps * (solver == "heun" || solver == "midpoint" ? 2 : 1); }
+};
+
+/// How transports are integrated while training and in restorations and evaluations.
 struct TransportSettings {
   std::string solver = "heun";
   std::int64_t steps = 8;
+  std::string restore_solver = "same";
   std::int64_t restore_steps = 16;
   std::int64_t batch = 1024;
 
+  Integration in_training() const { return {solver, steps, batch}; }
+  Integration in_restoration() const { return {restore_solver == "same" ? solver : restore_solver, restore_steps, batch}; }
   void visit(SettingsVisitor& visitor);
 };
 

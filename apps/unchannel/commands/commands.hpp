@@ -7,6 +7,7 @@ class App;
 // Each function adds one subcommand; its callback runs the command and reports failure by an unchannel::Error.
 namespace unchannel {
 
+void add_degrade_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_import_command(CLI::App& app);

@@ -81,8 +81,7 @@ void restore(const RestoreArguments& arguments) {
     for (std::int64_t sample = 0; sample < arguments.samples; ++sample) {
       const RandomKey key = RandomKey(static_cast<std::uint64_t>(arguments.key)).derive(Purpose::kTransportNoise).derive(static_cast<std::uint64_t>(sample));
       const at::Tensor ids = at::arange(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin) + batch.lifted_BD.size(0), at::kLong);
-      draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport,
-                                              settings.transport.restore_steps, key, ids));
+      draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
     }
     const at::Tensor restored = at::stack(draws, 1).contiguous();
     writer.append({restored.data_ptr<float>(), static_cast<std::size_t>(restored.numel())});

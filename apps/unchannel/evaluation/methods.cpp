@@ -61,9 +61,8 @@ OpenRun open_run(const std::filesystem::path& run, const std::vector<std::string
 }
 
 at::Tensor restore_objects(const OpenRun& run, const ReportObjects& objects) {
-  const TransportSettings& transport = run.config.train.transport;
-  return run.trained.model.transport(*run.trained.network, objects.batch.lifted_BD, visible_latents(*run.channel, objects.batch.latents), transport,
-                                     transport.restore_steps, RandomKey(1).derive(Purpose::kTransportNoise), objects.ids_N);
+  return run.trained.model.transport(*run.trained.network, objects.batch.lifted_BD, visible_latents(*run.channel, objects.batch.latents),
+                                     run.config.train.transport.in_restoration(), RandomKey(1).derive(Purpose::kTransportNoise), objects.ids_N);
 }
 
 report::MethodResult try_method(const std::string& name, const std::string& meaning, const std::function<at::Tensor()>& restore) {
@@ -85,9 +84,8 @@ at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
                      "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
   // An untrained network is zero: what is left is the transport of the fitted Gaussian, which the pool started from.
   const std::unique_ptr<Network> untrained = run.trained.model.make_network(RandomKey(0));
-  const TransportSettings& transport = run.config.train.transport;
-  return run.trained.model.transport(*untrained, objects.batch.lifted_BD, objects.batch.latents, transport, transport.restore_steps,
-                                     RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+  return run.trained.model.transport(*untrained, objects.batch.lifted_BD, objects.batch.latents,
+                                     run.config.train.transport.in_restoration(), RandomKey(1).derive(Purpose::kStart), objects.ids_N);
 }
 
 at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {

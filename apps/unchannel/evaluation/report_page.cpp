@@ -73,7 +73,7 @@ std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run)
           {"start", train.start.kind},
           {"network", fmt::format("{}, width {}, depth {}, {} parameters, {}", train.model.family, train.model.width, train.model.depth,
                                   run.trained.network->parameter_count(), train.model.precision)},
-          {"restoration", fmt::format("{} steps of solver {}", train.transport.restore_steps, train.transport.solver)},
+          {"restoration", fmt::format("{} steps of solver {}", train.transport.in_restoration().steps, train.transport.in_restoration().solver)},
           {"pool", fmt::format("{} signals, {} renewed every {} steps", train.scsi.pool, train.scsi.refresh_rows, train.scsi.refresh_every)},
           {"checkpoint", fmt::format("step {} of {}", run.trained.step, train.scsi.steps)},
           {"key", std::to_string(train.run.key)}};

@@ -28,6 +28,15 @@ NpyArray take(const ArchiveEntries& entries, const std::string& name, const std:
   return parse_npy(found->second, place + ": " + name);
 }
 
+/// Digest of the numbers themselves, so that the wheel and the model file taken out of it are the same prior.
+std::string digest(const std::vector<const std::vector<double>*>& arrays) {
+  std::string bytes;
+  for (const std::vector<double>* array : arrays) {
+    bytes.append(reinterpret_cast<const char*>(array->data()), array->size() * sizeof(double));
+  }
+  return sha256_text(bytes);
+}
+
 }  // namespace
 
 QuasarPrior::QuasarPrior(std::vector<double> rest_wavelength_P, std::vector<double> mean_P, std::vector<double> factors_PR,
@@ -110,7 +119,8 @@ QuasarPrior load_quasar_prior(const std::filesystem::path& path) {
   check<DataError>(wavelength.shape.size() == 1 && mean.shape.size() == 1 && factors.shape.size() == 2 &&
                        factors.shape[0] == mean.shape[0] && factors.shape[1] <= factors.shape[0],
                    "{}: rest_wavelengths, mu and M must have the shapes [P], [P] and [P, R] with R ≤ P.", place);
-  return QuasarPrior(std::move(wavelength.values), std::move(mean.values), std::move(factors.values), place, sha256_file(path));
+  const std::string sha256 = digest({&wavelength.values, &mean.values, &factors.values});
+  return QuasarPrior(std::move(wavelength.values), std::move(mean.values), std::move(factors.values), place, sha256);
 }
 
 }  // namespace unchannel

@@ -21,7 +21,8 @@ class QuasarPrior {
   std::span<const double> mean() const noexcept { return mean_P_; }
   std::span<const double> factors() const noexcept { return factors_PR_; }
   std::size_t rank() const noexcept { return factors_PR_.size() / mean_P_.size(); }
-  /// Name of the file it came from and the hash of that file's content, for provenance.
+  /// Name of the file it came from and the SHA-256 of its wavelengths, μ and M (the same for the wheel and the
+  /// model file inside it), for provenance.
   const std::string& source() const noexcept { return source_; }
   const std::string& sha256() const noexcept { return sha256_; }
 

@@ -71,7 +71,7 @@ TEST(Trainer, RestoresAGaussianLikeTheDistributionPreservingMap) {
   c.settings.scsi.steps = 300;
   train(c, "run");
   TrainedModel trained = open_trained_model(c.folder / "run", c.settings.model, c.settings.interpolant);
-  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport, 8, RandomKey(1),
+  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport.in_restoration(), RandomKey(1),
                                                       at::arange(c.observed.size(0), at::kLong));
   // Per direction of variance v and noise s² the ODE map has mean squared error 2v(1 − √(v/(v+s²))) (docs/theory).
   const at::Tensor centred = c.signals.to(at::kDouble) - c.signals.to(at::kDouble).mean(0);
@@ -93,7 +93,7 @@ TEST(Trainer, TrainsOnElementsFromTheObservationsThemselves) {
   c.settings.optimiser.learning_rate = 2e-3;
   train(c, "run");
   TrainedModel trained = open_trained_model(c.folder / "run", c.settings.model, c.settings.interpolant);
-  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport, 8, RandomKey(1),
+  const at::Tensor restored = trained.model.transport(*trained.network, c.observed, {}, c.settings.transport.in_restoration(), RandomKey(1),
                                                       at::arange(c.observed.size(0), at::kLong));
   const double before = (c.observed - c.signals).square().mean().sqrt().item<double>();
   EXPECT_LT((restored - c.signals).square().mean().sqrt().item<double>(), 0.75 * before);
