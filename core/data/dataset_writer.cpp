@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <numeric>
 #include <cmath>
+#include <numeric>
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>

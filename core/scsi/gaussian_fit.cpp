@@ -22,8 +22,8 @@ constexpr std::int64_t kBlockRows = 512;
 constexpr std::int64_t kNoiseComponents = 64;
 
 struct Projection {
-  at::Tensor q_BR;       // Uᵀ(y − m)
-  at::Tensor level2_B;   // mean square outside the basis
+  at::Tensor q_BR;      // Uᵀ(y − m)
+  at::Tensor level2_B;  // mean square outside the basis
 };
 
 Projection project(const at::Tensor& y_BD, const at::Tensor& mean_D, const at::Tensor& basis_DR) {
@@ -54,7 +54,8 @@ Latents bootstrap_latents(const Latents& observed, std::int64_t count, RandomKey
   const std::int64_t rows = observed.begin()->second.size(0);
   at::Tensor pick_B = at::empty({count}, at::kLong);
   std::int64_t* pick = pick_B.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i) pick[i] = static_cast<std::int64_t>(key.bits(static_cast<std::uint64_t>(i), 1) % static_cast<std::uint64_t>(rows));
+  for (std::int64_t i = 0; i < count; ++i)
+    pick[i] = static_cast<std::int64_t>(key.bits(static_cast<std::uint64_t>(i), 1) % static_cast<std::uint64_t>(rows));
   for (const auto& [name, values] : observed) result.emplace(name, values.index_select(0, pick_B));
   return result;
 }
@@ -108,8 +109,10 @@ void start_from_observations(GaussianModel& model, const at::Tensor& y_ND, const
   const at::Tensor level2_N = project(y_ND, model.mean_D, model.basis_DR).level2_B;
   const double noise = ((weight_N * level2_N).sum() / weight_N.sum()).item<double>();
   const double largest = spectrum.values_R[0].item<double>();
-  check<NumericalError>(largest > noise, "{}: the observations have no variance above their noise level {:.3g}; a linear start is not possible. "
-                        "Use start.kind = \"observation\".", file, std::sqrt(noise));
+  check<NumericalError>(largest > noise,
+                        "{}: the observations have no variance above their noise level {:.3g}; a linear start is not possible. "
+                        "Use start.kind = \"observation\".",
+                        file, std::sqrt(noise));
   const double floor = std::max(0.02 * noise, 1e-5 * (largest - noise));
   model.covariance_RR = at::diag((spectrum.values_R - noise).clamp_min(floor));
 }
@@ -131,14 +134,15 @@ void start_from_response(GaussianModel& model, const at::Tensor& y_ND, const Cha
                          const StartSettings& settings, std::int64_t rank, RandomKey key) {
   constexpr double kWellMeasured = 10.0;  // variance of the response over that of the noise
   constexpr std::int64_t kWeakest = 8;
-  const ProbedResponse response = probe_response_basis(channel, model.mean_D, bootstrap_latents(latents, settings.probes, key.derive(1)),
-                                                       settings.probes, rank, key);
+  const ProbedResponse response =
+      probe_response_basis(channel, model.mean_D, bootstrap_latents(latents, settings.probes, key.derive(1)), settings.probes, rank, key);
   model.basis_DR = response.basis_DR;
   const Projection seen = project(y_ND, model.mean_D, model.basis_DR);
   const at::Tensor level2 = seen.level2_B.to(at::kDouble).mean();
   const at::Tensor signal_R = seen.q_BR.to(at::kDouble).var(0) - level2;
   const at::Tensor strong = (signal_R > kWellMeasured * level2).nonzero().squeeze(1);
-  check<NumericalError>(strong.numel() > 0, "no direction that the channel passes stands out of the noise of the observations; a linear "
+  check<NumericalError>(strong.numel() > 0,
+                        "no direction that the channel passes stands out of the noise of the observations; a linear "
                         "start is not possible. Use start.kind = \"observation\".");
   const at::Tensor variance_R = signal_R / response.gain_R.square().clamp_min(1e-300);
   const at::Tensor weak = 0.5 * variance_R.index_select(0, strong.slice(0, std::max<std::int64_t>(0, strong.numel() - kWeakest))).mean();
@@ -212,7 +216,8 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
   // Noise level of each observation: what a first, plain principal-component fit leaves.
   at::Tensor weight_N = at::ones({sample.y_ND.size(0)});
   Moments moments = weighted_moments(sample.y_ND, weight_N);
-  const at::Tensor first_DR = leading_eigenvectors(moments.covariance_DD, std::clamp<std::int64_t>(dimension / 4, 1, kNoiseComponents)).vectors_DR;
+  const at::Tensor first_DR =
+      leading_eigenvectors(moments.covariance_DD, std::clamp<std::int64_t>(dimension / 4, 1, kNoiseComponents)).vectors_DR;
   const at::Tensor first_level_N = project(sample.y_ND, moments.mean_D.to(at::kFloat), first_DR.to(at::kFloat)).level2_B;
   if (settings.weighting == "noise") weight_N = first_level_N.reciprocal();
   if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);

@@ -41,7 +41,8 @@ std::vector<double> non_increasing(const std::vector<double>& values) {
 at::Tensor cosine_matrix(std::int64_t dimension) {
   const at::Tensor k_D1 = at::arange(dimension, at::kDouble).unsqueeze(1);
   const at::Tensor n_1D = at::arange(dimension, at::kDouble).unsqueeze(0) + 0.5;
-  at::Tensor matrix_DD = (k_D1 * n_1D * (std::numbers::pi / static_cast<double>(dimension))).cos() * std::sqrt(2.0 / static_cast<double>(dimension));
+  at::Tensor matrix_DD =
+      (k_D1 * n_1D * (std::numbers::pi / static_cast<double>(dimension))).cos() * std::sqrt(2.0 / static_cast<double>(dimension));
   matrix_DD[0] *= std::sqrt(0.5);
   return matrix_DD;
 }
@@ -82,8 +83,10 @@ Spectrum held_out_spectrum(const at::Tensor& y_ND, const at::Tensor& weight_N, c
   variances = non_increasing(variances);
   const double least = kSignificance * noise * std::sqrt(2.0 / static_cast<double>(y_ND.size(0)));
   const auto kept = std::count_if(variances.begin(), variances.end(), [&](double value) { return value > least; });
-  check<NumericalError>(kept > 0, "no direction of the observations has a variance above {:.3g}, three times its sampling error; a linear "
-                        "start is not possible. Use start.kind = \"observation\".", least);
+  check<NumericalError>(kept > 0,
+                        "no direction of the observations has a variance above {:.3g}, three times its sampling error; a linear "
+                        "start is not possible. Use start.kind = \"observation\".",
+                        least);
   variances.resize(static_cast<std::size_t>(kept));
   const Moments all = weighted_moments(y_ND, weight_N);
   Spectrum result = leading_eigenvectors(smooth_along_diagonals(all.covariance_DD, smoothing), kept);
@@ -94,7 +97,8 @@ Spectrum held_out_spectrum(const at::Tensor& y_ND, const at::Tensor& weight_N, c
 at::Tensor filter_basis(const at::Tensor& basis_DR) {
   const at::Tensor wide_DR = basis_DR.to(at::kDouble);
   const std::int64_t dimension = wide_DR.size(0);
-  const std::int64_t window = std::clamp<std::int64_t>(dimension / 8, std::min<std::int64_t>(16, dimension), 1024), hop = std::max<std::int64_t>(1, window / 4);
+  const std::int64_t window = std::clamp<std::int64_t>(dimension / 8, std::min<std::int64_t>(16, dimension), 1024),
+                     hop = std::max<std::int64_t>(1, window / 4);
   const at::Tensor floor_1R = cosine_matrix(dimension).slice(0, dimension / 2).matmul(wide_DR).square().mean(0, /*keepdim=*/true);
   const at::Tensor cosine_WW = cosine_matrix(window), average_WW = averaging_matrix(window, kNeighbourFrequencies);
   const at::Tensor hann_W1 = (at::arange(window, at::kDouble) + 0.5).mul(std::numbers::pi / static_cast<double>(window)).sin().unsqueeze(1);

@@ -108,11 +108,14 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
-    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(), key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(),
+                             key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
   }
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
-  check<ShapeError>(reader.rows() == observations_.reader().rows(), "start.file {} has {} rows; the observations have {}, and row i must "
-                    "belong to row i.", settings_.start.file, reader.rows(), observations_.reader().rows());
+  check<ShapeError>(reader.rows() == observations_.reader().rows(),
+                    "start.file {} has {} rows; the observations have {}, and row i must "
+                    "belong to row i.",
+                    settings_.start.file, reader.rows(), observations_.reader().rows());
   return read_rows(reader, batch.rows);
 }
 
@@ -165,15 +168,18 @@ void Trainer::run() {
   while (step_ < settings_.scsi.steps) {
     if (const int signal = observer_.stop_requested ? observer_.stop_requested() : 0; signal != 0) {
       save_checkpoint();
-      throw InterruptedError(fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_),
-                             signal);
+      throw InterruptedError(
+          fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_), signal);
     }
     const ScsiSettings& scsi = settings_.scsi;
     if (scsi.refresh_every > 0 && step_ >= scsi.first_refresh && step_ % scsi.refresh_every == 0) refresh_pool();
     const double loss = train_step();
-    check<NumericalError>(std::isfinite(loss), "step {}: the loss is not finite. The last checkpoint is intact; lower "
-                          "optimiser.learning_rate or use model.precision = \"float32\", then --resume.", step_);
-    loss_average_ = step_ == 0 ? loss : loss_average_ + (loss - loss_average_) / std::min(kLossHorizonSteps, static_cast<double>(step_ + 1));
+    check<NumericalError>(std::isfinite(loss),
+                          "step {}: the loss is not finite. The last checkpoint is intact; lower "
+                          "optimiser.learning_rate or use model.precision = \"float32\", then --resume.",
+                          step_);
+    loss_average_ =
+        step_ == 0 ? loss : loss_average_ + (loss - loss_average_) / std::min(kLossHorizonSteps, static_cast<double>(step_ + 1));
     ++step_;
     network_calls_ += kCallsPerStep;
     if (observer_.progress) observer_.progress(step_, scsi.steps, fmt::format("loss {:.4f}{}", loss_average_, note_));
@@ -206,11 +212,13 @@ void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
   const ObservationBatch batch = observations_.next(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
-  const at::Tensor signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(), key_.derive(Purpose::kTransportNoise), ids,
-                                               folds_of(batch.row_numbers(), settings_.model));
+  const at::Tensor signals =
+      model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(),
+                        key_.derive(Purpose::kTransportNoise), ids, folds_of(batch.row_numbers(), settings_.model));
   pool_.add(batch, signals);
   // A row is transported by all members of a committee but its own.
-  const std::int64_t calls = settings_.transport.in_training().drift_calls() * rows * std::max<std::int64_t>(1, settings_.model.members - 1);
+  const std::int64_t calls =
+      settings_.transport.in_training().drift_calls() * rows * std::max<std::int64_t>(1, settings_.model.members - 1);
   network_calls_ += calls / (settings_.scsi.batch * settings_.scsi.resamples);
 }
 
@@ -219,7 +227,8 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   const ObservationBatch a = half_of(rows, false), b = half_of(rows, true);
   const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
   const at::Tensor ids = a.row_numbers();
-  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents), settings_.transport.in_restoration(), key.derive(Purpose::kTransportNoise), ids);
+  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents),
+                                                settings_.transport.in_restoration(), key.derive(Purpose::kTransportNoise), ids);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
   return metrics::consistency_gap(simulated, b.lifted_BD);
 }
@@ -227,7 +236,8 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
 double Trainer::monitored_rmse() {
   const at::NoGradGuard no_grad;
   const at::Tensor ids = at::arange(monitor_observations_.size(0), at::kLong);
-  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric), ids);
+  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport.in_restoration(),
+                                                key_.derive(Purpose::kMetric), ids);
   return (restored - monitor_signals_).square().mean().sqrt().item<double>();
 }
 

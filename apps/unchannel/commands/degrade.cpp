@@ -36,7 +36,8 @@ std::vector<std::uint64_t> rows_above(const DatasetReader& reader, double least_
   for (std::uint64_t row = 0; row < reader.rows(); ++row) {
     if ((*snr)[row] >= least_snr) rows.push_back(row);
   }
-  check<DataError>(!rows.empty(), "{}: no spectrum has a signal-to-noise ratio of {} or more; lower --least-snr.", reader.path().string(), least_snr);
+  check<DataError>(!rows.empty(), "{}: no spectrum has a signal-to-noise ratio of {} or more; lower --least-snr.", reader.path().string(),
+                   least_snr);
   return rows;
 }
 
@@ -99,28 +100,36 @@ void degrade(const DegradeArguments& arguments) {
   const Latents given = {{"ivar", spectra.ivar_BD / (factor2 - 1.0)}, {"mask", spectra.mask_BD.to(at::kInt)}};
   const at::Tensor ids_B = at::arange(static_cast<std::int64_t>(rows.size()), at::kLong);
   const at::Tensor degraded_BD = measure(*channel, bridged(spectra), given, RandomKey(arguments.key), ids_B, nullptr);
-  const nlohmann::json record = {{"command", "degrade"},         {"unchannel_version", UNCHANNEL_VERSION},
-                                 {"git", UNCHANNEL_GIT_REVISION}, {"channel", channel->configuration()},
-                                 {"input", arguments.input},      {"input_sha256", sha256_file(arguments.input)},
-                                 {"key", arguments.key},          {"noise_factor", arguments.noise_factor},
+  const nlohmann::json record = {{"command", "degrade"},
+                                 {"unchannel_version", UNCHANNEL_VERSION},
+                                 {"git", UNCHANNEL_GIT_REVISION},
+                                 {"channel", channel->configuration()},
+                                 {"input", arguments.input},
+                                 {"input_sha256", sha256_file(arguments.input)},
+                                 {"key", arguments.key},
+                                 {"noise_factor", arguments.noise_factor},
                                  {"least_snr", arguments.least_snr}};
   write_spectra(arguments.output, reader, rows, degraded_BD, spectra.ivar_BD / factor2, spectra.mask_BD, record);
   write_spectra(arguments.reference, reader, rows, spectra.flux_BD, spectra.ivar_BD, spectra.mask_BD, record);
-  fmt::print("{} of {} spectra have a signal-to-noise ratio of {} or more; their noise is now {} times as large.\n", rows.size(), reader.rows(),
-             arguments.least_snr, arguments.noise_factor);
+  fmt::print("{} of {} spectra have a signal-to-noise ratio of {} or more; their noise is now {} times as large.\n", rows.size(),
+             reader.rows(), arguments.least_snr, arguments.noise_factor);
 }
 
 }  // namespace
 
 void add_degrade_command(CLI::App& app) {
   auto arguments = std::make_shared<DegradeArguments>();
-  CLI::App* command = app.add_subcommand("degrade", "observe good spectra again through a worse spectrograph, to test restorations on real data");
+  CLI::App* command =
+      app.add_subcommand("degrade", "observe good spectra again through a worse spectrograph, to test restorations on real data");
   command->add_option("config", arguments->config, "TOML configuration; its [channel] table, with noise = \"ivar\", is used")->required();
   command->add_option("--input", arguments->input, "HDF5 file of unchannel import sdss")->required();
   command->add_option("--output", arguments->output, "HDF5 file to write: degraded spectra with their inverse variance")->required();
-  command->add_option("--reference", arguments->reference, "HDF5 file to write: the same spectra as they were, to compare with")->required();
-  command->add_option("--noise-factor", arguments->noise_factor, "standard deviation of the noise over the original's (default 3)")->check(CLI::Range(1.01, 1e3));
-  command->add_option("--least-snr", arguments->least_snr, "median signal-to-noise ratio a pixel from which a spectrum is used (default 8)");
+  command->add_option("--reference", arguments->reference, "HDF5 file to write: the same spectra as they were, to compare with")
+      ->required();
+  command->add_option("--noise-factor", arguments->noise_factor, "standard deviation of the noise over the original's (default 3)")
+      ->check(CLI::Range(1.01, 1e3));
+  command->add_option("--least-snr", arguments->least_snr,
+                      "median signal-to-noise ratio a pixel from which a spectrum is used (default 8)");
   command->add_option("--key", arguments->key, "key of the random numbers")->required();
   command->add_option("--set", arguments->overrides, "override a key of the configuration (repeatable)");
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)");
