@@ -209,6 +209,9 @@ at::Tensor GaussianFit::posterior_draw(const at::Tensor& y_BD, RandomKey key, co
 GaussianFit GaussianFit::fit(const Observations& observations, const Channel& channel, const StartSettings& settings, RandomKey key,
                              const std::function<void(std::int64_t)>& progress) {
   const at::NoGradGuard no_grad;
+  check<ConfigError>(!settings.filter_basis || channel.signal_shape().size() == 1,
+                     "start.filter_basis filters along one axis; the signal of channel {} has {}. Leave it false.", channel.id(),
+                     channel.signal_shape().size());
   const std::int64_t dimension = observations.signal_size();
   const ObservedSample sample = read_sample(observations, dimension);
   const std::int64_t rank = std::min(settings.components, dimension - 1);

@@ -19,8 +19,9 @@ class GaussianFit {
  public:
   explicit GaussianFit(GaussianModel model);
 
-  /// Fits in `settings.rounds` rounds. Observation moments come from at most 32,768 training rows and 64 MiB of them. `progress` (may be empty) is
-  /// told each finished round. Throws NumericalError when the observations have no variance above their noise.
+  /// Fits in `settings.rounds` rounds. Observation moments come from at most 32,768 training rows and 64 MiB of them. `progress` (may be
+  /// empty) is told each finished round. Throws NumericalError when the observations have no variance above their noise, ConfigError when
+  /// the basis is to be filtered and signals have more than one axis.
   static GaussianFit fit(const Observations& observations, const Channel& channel, const StartSettings& settings, RandomKey key,
                          const std::function<void(std::int64_t)>& progress);
 

@@ -101,16 +101,18 @@ at::Tensor filter_basis(const at::Tensor& basis_DR) {
                      hop = std::max<std::int64_t>(1, window / 4);
   const at::Tensor floor_1R = cosine_matrix(dimension).slice(0, dimension / 2).matmul(wide_DR).square().mean(0, /*keepdim=*/true);
   const at::Tensor cosine_WW = cosine_matrix(window), average_WW = averaging_matrix(window, kNeighbourFrequencies);
-  const at::Tensor hann_W1 = (at::arange(window, at::kDouble) + 0.5).mul(std::numbers::pi / static_cast<double>(window)).sin().unsqueeze(1);
-  const double hann_power = hann_W1.square().mean().item<double>();
+  // Applied twice, before and after the filter: together a Hann window.
+  const at::Tensor taper_W1 =
+      (at::arange(window, at::kDouble) + 0.5).mul(std::numbers::pi / static_cast<double>(window)).sin().unsqueeze(1);
+  const double taper_power = taper_W1.square().mean().item<double>();
   const at::Tensor padded_PR = at::reflection_pad1d(wide_DR.t().contiguous(), {window - 1, window - 1}).t();
   at::Tensor sum_PR = at::zeros_like(padded_PR), weight_P1 = at::zeros({padded_PR.size(0), 1}, at::kDouble);
   for (std::int64_t begin = 0; begin + window <= padded_PR.size(0); begin += hop) {
-    const at::Tensor transform_WR = cosine_WW.matmul(padded_PR.slice(0, begin, begin + window) * hann_W1);
+    const at::Tensor transform_WR = cosine_WW.matmul(padded_PR.slice(0, begin, begin + window) * taper_W1);
     const at::Tensor power_WR = average_WW.matmul(transform_WR.square()).clamp_min(1e-300);
-    const at::Tensor gain_WR = (1.0 - hann_power * floor_1R / power_WR).clamp(0.0, 1.0);
-    sum_PR.slice(0, begin, begin + window) += cosine_WW.t().matmul(transform_WR * gain_WR) * hann_W1;
-    weight_P1.slice(0, begin, begin + window) += hann_W1.square();
+    const at::Tensor gain_WR = (1.0 - taper_power * floor_1R / power_WR).clamp(0.0, 1.0);
+    sum_PR.slice(0, begin, begin + window) += cosine_WW.t().matmul(transform_WR * gain_WR) * taper_W1;
+    weight_P1.slice(0, begin, begin + window) += taper_W1.square();
   }
   const at::Tensor filtered_DR = (sum_PR / weight_P1.clamp_min(1e-12)).slice(0, window - 1, window - 1 + dimension);
   // The variance measured along a noisy direction is that of the signal times cos² of their angle, and the filter leaves cos of it.

@@ -158,7 +158,8 @@ void Trainer::resume() {
   } catch (const nlohmann::json::exception& error) {
     throw DataError(fmt::format("{}: is damaged: {}.", folder_.checkpoint_path().string(), error.what()));
   } catch (const std::out_of_range&) {
-    throw DataError(fmt::format("{}: is damaged: a tensor is missing.", folder_.checkpoint_path().string()));
+    throw DataError(fmt::format("{}: a tensor is missing; it was written by another version. Start a new run or resume with that version.",
+                                folder_.checkpoint_path().string()));
   }
   batcher_.emplace(settings_.scsi, channel_, *model_, key_);
   folder_.cut_metrics(step_);

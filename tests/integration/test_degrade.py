@@ -56,6 +56,15 @@ class Degrade(unittest.TestCase):
             added = numpy.mean((degraded["observations"][:][good] - chosen[good]) ** 2)
             self.assertAlmostEqual(added, 0.08, delta=0.005)
 
+    def test_a_channel_with_noise_of_its_own_is_refused(self):
+        write_spectra(self.work / "spectra.h5")
+        arguments = self.arguments()
+        arguments[1] = program.ROOT / "configs" / "quasar" / "demo.toml"
+        code, _, err = program.run(*arguments)
+        self.assertEqual(code, 2)
+        self.assertIn("ivar", err)
+        self.assertFalse((self.work / "degraded.h5").exists())
+
     def test_files_without_noise_columns_are_refused_by_name(self):
         write_spectra(self.work / "spectra.h5", with_snr=False)
         code, _, err = program.run(*self.arguments())

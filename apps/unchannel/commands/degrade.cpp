@@ -2,13 +2,13 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/scsi/observations.hpp>
-#include <unchannel/tensor/channel_factory.hpp>
 
 #include "../run_config.hpp"
 #include "commands.hpp"
@@ -39,6 +39,18 @@ std::vector<std::uint64_t> rows_above(const DatasetReader& reader, double least_
   check<DataError>(!rows.empty(), "{}: no spectrum has a signal-to-noise ratio of {} or more; lower --least-snr.", reader.path().string(),
                    least_snr);
   return rows;
+}
+
+/// A channel with another noise would not make what the written inverse variance says.
+void check_noise_comes_from_ivar(const Channel& channel, const std::string& config) {
+  for (const char* name : {"ivar", "mask"}) {
+    const auto& latents = channel.latents();
+    const bool declared = std::any_of(latents.begin(), latents.end(), [&](const LatentSpec& spec) { return spec.name == name; });
+    check<ConfigError>(declared,
+                       "{}: channel {} has no latent '{}' with these parameters, so its noise does not follow the spectra's own; set "
+                       "channel.parameters.noise = \"ivar\".",
+                       config, channel.id(), name);
+  }
 }
 
 Spectra read_spectra(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
@@ -92,14 +104,17 @@ void degrade(const DegradeArguments& arguments) {
   const DatasetReader reader(arguments.input, DatasetKind::observations);
   const std::vector<std::uint64_t> rows = rows_above(reader, arguments.least_snr);
   const Spectra spectra = read_spectra(reader, rows);
-  const auto log = [](std::int32_t, std::string_view, std::string_view) {};
-  const auto channel = make_channel(RunConfig::read(arguments.config, arguments.overrides).channel, arguments.plugin_folders,
-                                    {static_cast<std::int64_t>(reader.dim())}, log);
+  const auto channel = open_channel(RunConfig::read(arguments.config, arguments.overrides), arguments.plugin_folders, arguments.input);
+  check_noise_comes_from_ivar(*channel, arguments.config);
   // Own noise and added noise make `noise_factor` times the own standard deviation.
   const double factor2 = arguments.noise_factor * arguments.noise_factor;
   const Latents given = {{"ivar", spectra.ivar_BD / (factor2 - 1.0)}, {"mask", spectra.mask_BD.to(at::kInt)}};
   const at::Tensor ids_B = at::arange(static_cast<std::int64_t>(rows.size()), at::kLong);
   const at::Tensor degraded_BD = measure(*channel, bridged(spectra), given, RandomKey(arguments.key), ids_B, nullptr);
+  const std::vector<FailedSample> failed = channel->take_failed_samples();
+  check<PluginError>(failed.empty(), "channel {} failed on {} of {} spectra, the first in row {} of {}: {}. Nothing was written.",
+                     channel->id(), failed.size(), rows.size(), failed.empty() ? 0 : rows[static_cast<std::size_t>(failed[0].row)],
+                     arguments.input, failed.empty() ? std::string() : failed[0].reason);
   const nlohmann::json record = {{"command", "degrade"},
                                  {"unchannel_version", UNCHANNEL_VERSION},
                                  {"git", UNCHANNEL_GIT_REVISION},

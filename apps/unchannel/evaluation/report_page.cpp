@@ -56,27 +56,32 @@ std::string latents_in_words(const Channel& channel) {
 }
 
 std::string data_in_words(const ReportObjects& objects) {
-  return fmt::format("{} objects{}.", objects.size(),
-                     objects.origin.empty() ? std::string(" of unstated origin") : fmt::format("; origin as the file states it: {}", objects.origin));
+  return fmt::format(
+      "{} objects{}.", objects.size(),
+      objects.origin.empty() ? std::string(" of unstated origin") : fmt::format("; origin as the file states it: {}", objects.origin));
 }
 
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run) {
   const TrainSettings& train = run.config.train;
-  const std::string path = train.interpolant.kind == "linear" ? "linear, deterministic transport (ODE)"
-                                                               : fmt::format("stochastic, transport by the reverse SDE with ε = {:g}", train.interpolant.epsilon);
-  return {{"channel", fmt::format("{} {}", run.channel->id(), run.channel->version())},
-          {"channel parameters", words_of(run.config.channel.parameters)},
-          {"latents", latents_in_words(*run.channel)},
-          {"interpolant", path},
-          {"start", train.start.kind},
-          {"network", fmt::format("{}, width {}, depth {}, {} parameters, {}", train.model.family, train.model.width, train.model.depth,
-                                  run.trained.network->parameter_count(), train.model.precision)},
-          {"restoration", fmt::format("{} steps of solver {}", train.transport.in_restoration().steps, train.transport.in_restoration().solver)},
-          {"pool", fmt::format("{} signals, {} renewed every {} steps", train.scsi.pool, train.scsi.refresh_rows, train.scsi.refresh_every)},
-          {"checkpoint", fmt::format("step {} of {}", run.trained.step, train.scsi.steps)},
-          {"key", std::to_string(train.run.key)}};
+  const std::string path = train.interpolant.kind == "linear"
+                               ? "linear, deterministic transport (ODE)"
+                               : fmt::format("stochastic, transport by the reverse SDE with ε = {:g}", train.interpolant.epsilon);
+  return {
+      {"channel", fmt::format("{} {}", run.channel->id(), run.channel->version())},
+      {"channel parameters", words_of(run.config.channel.parameters)},
+      {"latents", latents_in_words(*run.channel)},
+      {"interpolant", path},
+      {"start", train.start.kind},
+      {"network", fmt::format("{}{}, width {}, depth {}, {} parameters, {}",
+                              train.model.members > 1 ? fmt::format("committee of {}: ", train.model.members) : "", train.model.family,
+                              train.model.width, train.model.depth, run.trained.network->parameter_count(), train.model.precision)},
+      {"restoration",
+       fmt::format("{} steps of solver {}", train.transport.in_restoration().steps, train.transport.in_restoration().solver)},
+      {"pool", fmt::format("{} signals, {} renewed every {} steps", train.scsi.pool, train.scsi.refresh_rows, train.scsi.refresh_every)},
+      {"checkpoint", fmt::format("step {} of {}", run.trained.step, train.scsi.steps)},
+      {"key", std::to_string(train.run.key)}};
 }
 
 void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, const at::Tensor& restored_ND) {
@@ -95,11 +100,12 @@ void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, c
     if (objects.truth_ND.defined()) example.truth = report::to_vector(objects.truth_ND[i]);
     examples.push_back(std::move(example));
   }
-  page.figure(report::render_figure(report::spectra_figure(objects.axis, examples, "flux [data units]")),
-              fmt::format("The first {} objects of the file, not selected: observed, restored{}, and zooms on emission lines in coverage. A "
-                          "restoration is the transport of the observation; it is one signal that the run holds likely, not an average over all "
-                          "that fit. Dotted lines: laboratory wavelengths at the redshift of the file.",
-                          examples.size(), objects.truth_ND.defined() ? ", true" : ""));
+  page.figure(
+      report::render_figure(report::spectra_figure(objects.axis, examples, "flux [data units]")),
+      fmt::format("The first {} objects of the file, not selected: observed, restored{}, and zooms on emission lines in coverage. A "
+                  "restoration is the transport of the observation; it is one signal that the run holds likely, not an average over all "
+                  "that fit. Dotted lines: laboratory wavelengths at the redshift of the file.",
+                  examples.size(), objects.truth_ND.defined() ? ", true" : ""));
 }
 
 void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND) {
@@ -113,20 +119,23 @@ void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const R
     observed_residual = observed_residual.masked_fill(valid.logical_not(), NAN);
     simulated_residual = simulated_residual.masked_fill(valid.logical_not(), NAN);
   }
-  page.figure(report::render_figure(report::residual_figure(observed_residual, simulated_residual)),
-              "Residuals of the observations, y − Φ(y), and of observations simulated anew from the restorations, F(Φ(y)) − Φ(y). Left: all "
-              "pixels; right: root mean square per object. Equal laws are what a restoration consistent with simulator and data gives.");
+  page.figure(
+      report::render_figure(report::residual_figure(observed_residual, simulated_residual)),
+      "Residuals of the observations, y − Φ(y), and of observations simulated anew from the restorations, F(Φ(y)) − Φ(y). Left: all "
+      "pixels; right: root mean square per object. Equal laws are what a restoration consistent with simulator and data gives.");
   const std::int64_t count = std::min(kPvalueObjects, objects.size());
   const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, 0, count) : values; };
   const at::Tensor valid = valid_pixels(objects);
   const at::Tensor p_N = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
                                                        data_latents(*run.channel, own, count), key, part(objects.ids_N), part(valid));
   const double rejected = p_N.le(0.01).to(at::kDouble).mean().item<double>();
-  page.figure(report::render_figure(report::p_value_figure(report::to_vector(p_N))),
-              fmt::format("p-values of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
-                          "values mean that restoration or simulator fail for the object; since the restoration follows the observation, a "
-                          "uniform histogram proves neither right.",
-                          count, 100 * rejected));
+  page.figure(
+      report::render_figure(report::p_value_figure(report::to_vector(p_N))),
+      fmt::format(
+          "p-values of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
+          "values mean that restoration or simulator fail for the object; since the restoration follows the observation, a "
+          "uniform histogram proves neither right.",
+          count, 100 * rejected));
 }
 
 std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page, const ReportObjects& objects,
@@ -157,9 +166,10 @@ std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page
   add("start alone", report::Tone::kBlue, report::Mark::kDashed);
   add("linear-Gaussian", report::Tone::kGreen, report::Mark::kDashed);
   add("SCSI", report::Tone::kOrange, report::Mark::kLine);
-  page.figure(report::render_figure(report::spread_figure(objects.axis, spread(objects.truth_ND), curves)),
-              "Standard deviation over objects by pixel, and its ratio to that of the truth. Estimators that average over what fits, such as the "
-              "linear-Gaussian one, have too little spread.");
+  page.figure(
+      report::render_figure(report::spread_figure(objects.axis, spread(objects.truth_ND), curves)),
+      "Standard deviation over objects by pixel, and its ratio to that of the truth. Estimators that average over what fits, such as the "
+      "linear-Gaussian one, have too little spread.");
   return rows;
 }
 

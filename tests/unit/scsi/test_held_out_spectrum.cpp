@@ -61,6 +61,7 @@ TEST(FilterBasis, TurnsANoisySmoothDirectionTowardsTheTruth) {
     const double cosine = (v.dot(truth) / v.norm()).item<double>();
     return 1.0 - cosine * cosine;
   };
+  // Of 1,024 white numbers the filter keeps those in the few frequencies that share the power average with the signal's, about a tenth.
   EXPECT_LT(sin2(filtered), 0.2 * sin2(noisy));
   // v = λ cos² was measured along the noisy direction; the lengthened column must give λ back: |column|² v = λ.
   const double cos2 = 1.0 - sin2(noisy);
@@ -68,6 +69,7 @@ TEST(FilterBasis, TurnsANoisySmoothDirectionTowardsTheTruth) {
 }
 
 TEST(FilterBasis, LeavesANoiseFreeDirection) {
+  // Reflection at the ends and the direction's own tail beyond half the frequencies leave a thousandth of its largest element.
   const at::Tensor truth = cosine_direction(5, 1024).unsqueeze(1);
   EXPECT_LT((filter_basis(truth) - truth).abs().max().item<double>(), 1e-3 * std::sqrt(2.0 / 1024.0));
 }

@@ -75,8 +75,10 @@ TEST(Trainer, RestoresAGaussianLikeTheDistributionPreservingMap) {
                                                       at::arange(c.observed.size(0), at::kLong));
   // Per direction of variance v and noise s² the ODE map has mean squared error 2v(1 − √(v/(v+s²))) (docs/theory).
   const at::Tensor centred = c.signals.to(at::kDouble) - c.signals.to(at::kDouble).mean(0);
-  const at::Tensor variances = std::get<0>(at::linalg_eigh(centred.t().matmul(centred) / static_cast<double>(centred.size(0)))).slice(0, -2);
-  const at::Tensor bound = (2.0 * variances * (1.0 - (variances / (variances + kSigma * kSigma)).sqrt())).sum() / static_cast<double>(kDimension);
+  const at::Tensor variances =
+      std::get<0>(at::linalg_eigh(centred.t().matmul(centred) / static_cast<double>(centred.size(0)))).slice(0, -2);
+  const at::Tensor bound =
+      (2.0 * variances * (1.0 - (variances / (variances + kSigma * kSigma)).sqrt())).sum() / static_cast<double>(kDimension);
   const double rmse = (restored - c.signals).square().mean().sqrt().item<double>();
   EXPECT_LT(rmse, 1.1 * bound.sqrt().item<double>());  // directions from 1,744 noisy rows cost a few per cent
   EXPECT_NEAR(restored.var(0).sum().item<double>() / c.signals.var(0).sum().item<double>(), 1.0, 0.12);
@@ -117,6 +119,16 @@ TEST(Trainer, RefusesACheckpointOfAnotherConfiguration) {
   RunFolder folder = RunFolder::resume(c.folder / "run");
   Trainer trainer(c.settings, c.channel, folder, {});
   EXPECT_THROW(trainer.resume(), DataError);
+}
+
+TEST(Trainer, RefusesHeldOutVariancesWhereTheyMeanNothing) {
+  EngineCase c;
+  c.settings.start.filter_basis = true;
+  EXPECT_THROW(c.settings.check_consistency(), ConfigError);  // nothing to filter without held-out variances
+  c.settings.start.variances = "held_out";
+  EXPECT_NO_THROW(c.settings.check_consistency());
+  c.settings.start.basis = "response";
+  EXPECT_THROW(c.settings.check_consistency(), ConfigError);
 }
 
 TEST(Trainer, RefusesDataOfAnotherShape) {
