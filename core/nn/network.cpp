@@ -25,8 +25,10 @@ void ModelSettings::visit(SettingsVisitor& visitor) {
                    "Networks of a committee. Each learns from its own share of the observations, whose signals the other members restore; "
                    "so no network is taught its own errors about a row. Restorations of new rows average all. 1: a single network."},
                   members, 1, 16);
-  visitor.choice({"precision", "Arithmetic of the network: float32, or bfloat16 by autocast (weights stay float32)."}, precision,
-                 {"float32", "bfloat16"});
+  visitor.choice({"precision",
+                  "Arithmetic of the network: float32, bfloat16 by autocast (weights stay float32), or auto: bfloat16 where the processor "
+                  "multiplies it natively, decided when a run starts."},
+                 precision, {"auto", "float32", "bfloat16"});
 }
 
 std::int64_t Network::parameter_count() const {

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -79,6 +80,20 @@ class Smoke(unittest.TestCase):
                 break
         self.assertEqual(process.returncode, 0)
         self.assertEqual(self.weights("killed"), self.weights("straight"))
+
+    def test_automatic_precision_follows_the_processor_and_is_kept(self):
+        flags = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+        native = "bfloat16" if flags & {"avx512_bf16", "amx_bf16"} else "float32"
+        other = {"bfloat16": "float32", "float32": "bfloat16"}[native]
+        arguments = self.work.train_arguments(run_name="auto")
+        automatic = ["--set", 'model.precision="auto"', "--set", "scsi.steps=4"]
+        program.expect_ok(*arguments, *automatic)
+        resolved = self.work / "auto" / "config.resolved.toml"
+        self.assertIn(f'precision = "{native}"', resolved.read_text().replace("'", '"'))
+        program.expect_ok(*arguments, *automatic, "--resume")
+        # As if it had been started on another kind of processor: its arithmetic stays.
+        resolved.write_text(resolved.read_text().replace(native, other))
+        program.expect_ok(*arguments, *automatic, "--resume")
 
     def test_stops_cleanly_on_sigterm_and_goes_on(self):
         work = self.work

@@ -13,6 +13,7 @@
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/nn/autocast.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/trainer.hpp>
 
@@ -68,14 +69,23 @@ class TerminalObserver {
   bool start_ = false;
 };
 
+/// "auto" is decided once, when a run starts: a resumed one must not change its arithmetic.
+void settle_precision(RunConfig& config, bool resume, const std::filesystem::path& run) {
+  std::string& precision = config.train.model.precision;
+  if (precision != "auto") return;
+  precision = resume ? read_run_config(run).train.model.precision : native_precision();
+}
+
 void train(const TrainArguments& arguments) {
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
   RunConfig config = RunConfig::read(arguments.config, arguments.overrides);
-  const auto threads = config.train.run.threads > 0 ? static_cast<int>(config.train.run.threads) : static_cast<int>(std::thread::hardware_concurrency());
+  const auto threads =
+      config.train.run.threads > 0 ? static_cast<int>(config.train.run.threads) : static_cast<int>(std::thread::hardware_concurrency());
   at::set_num_threads(threads);
   const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, config.train.data.observations);
 
   RunFolder folder = arguments.resume ? RunFolder::resume(run) : RunFolder::create(run);
+  settle_precision(config, arguments.resume, run);
   if (arguments.resume) {
     check<ConfigError>(read_run_config(run).to_toml() == config.to_toml(),
                        "{}: was started with other settings than {} gives now; compare with {}. Resume with the same settings or start a "
