@@ -156,7 +156,7 @@ void add_common(CLI::App& command, const std::shared_ptr<PluginsArguments>& argu
 
 void add_plugins_command(CLI::App& app) {
   auto arguments = std::make_shared<PluginsArguments>();
-  CLI::App* plugins = app.add_subcommand("plugins", "list and describe instrument plugins");
+  CLI::App* plugins = app.add_subcommand("plugins", "list, describe and check instrument plugins");
   plugins->require_subcommand(1);
   plugins->footer(
       "Folders: --plugin-dir, UNCHANNEL_PLUGIN_PATH (colons between), ~/.local/share/unchannel/plugins, the installed one\n"
@@ -169,6 +169,7 @@ void add_plugins_command(CLI::App& app) {
   info_command->add_option("target", arguments->target, "id of a channel, or a plugin file")->required();
   add_common(*info_command, arguments);
   info_command->callback([arguments] { info(*arguments); });
+  add_plugins_check_commands(*plugins);
 }
 
 }  // namespace unchannel

@@ -1,0 +1,126 @@
+// latent-prior.
+#include <cmath>
+#include <cstring>
+
+#include "checks.hpp"
+#include "prior_law.hpp"
+#include "samples.hpp"
+
+namespace unchannel::conformance {
+namespace {
+
+constexpr std::int64_t kDraws = 20000, kBatch = 1000;
+// P(√n D > 2.6) = 2 exp(−2 · 2.6²) = 3e-6, and as much for a normal variable beyond 4.7. The key is fixed: a pass stays a pass.
+constexpr double kMostKolmogorov = 2.6, kMostSigmas = 4.7;
+
+double read_value(const Bytes& bytes, std::size_t at, std::int32_t dtype) {
+  const auto read = [&]<class Value>(Value value) {
+    std::memcpy(&value, bytes.data() + at * sizeof value, sizeof value);
+    return static_cast<double>(value);
+  };
+  if (dtype == UNCHANNEL_LATENT_F32) return read(float{});
+  return dtype == UNCHANNEL_LATENT_I32 ? read(std::int32_t{}) : read(std::int64_t{});
+}
+
+/// values[latent][draw]: the first entry of each active latent.
+std::vector<std::vector<double>> draw(const Instance& instance) {
+  const auto& layouts = instance.layout().latents;
+  std::vector<std::vector<double>> values(layouts.size());
+  const std::int64_t count = sample_count(instance.layout(), kBatch);
+  for (std::int64_t done = 0; done < kDraws; done += count) {
+    const Batch batch = make_inputs(instance, count, 42, static_cast<std::uint64_t>(done));
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+      const LatentDescription& latent = instance.subject().description().latents[i];
+      if (!layouts[i].active || latent.data_only()) continue;
+      const auto width = static_cast<std::size_t>(layouts[i].size);
+      for (std::size_t sample = 0; sample < batch.ids.size(); ++sample) {
+        values[i].push_back(read_value(batch.latents[i], sample * width, latent.dtype));
+      }
+    }
+  }
+  return values;
+}
+
+struct Moments {
+  double mean = 0, variance = 0, neighbours = 0;  ///< neighbours: correlation of successive draws
+};
+
+Moments moments(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  Moments m;
+  for (const double value : values) m.mean += value / n;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double deviation = values[i] - m.mean;
+    m.variance += deviation * deviation / (n - 1);
+    if (i + 1 < values.size()) m.neighbours += deviation * (values[i + 1] - m.mean) / n;
+  }
+  m.neighbours = m.variance > 0 ? m.neighbours / m.variance : 0;
+  return m;
+}
+
+void expect_constant(const std::vector<double>& values, double wanted, const std::string& id) {
+  for (const double value : values) {
+    check<CheckFailed>(std::abs(value - wanted) <= 1e-6 * std::abs(wanted), "latent {} is declared constant, {}; {} was drawn.", id, wanted,
+                       value);
+  }
+}
+
+/// Bernoulli and Poisson: support, mean, variance. Var(s²) = (μ₄ − σ⁴) / n with μ₄ = σ² (1 + 3 σ²) for Poisson.
+void expect_discrete(const std::vector<double>& values, const PriorLaw& law, const std::string& id) {
+  for (const double value : values) {
+    check<CheckFailed>(value == std::floor(value) && value >= 0 && (law.kind == PriorLaw::Kind::poisson || value <= 1),
+                       "latent {}: {} was drawn, which its law does not contain.", id, value);
+  }
+  if (law.variance() == 0) return expect_constant(values, law.mean(), id);
+  const Moments m = moments(values);
+  const auto n = static_cast<double>(values.size());
+  const double z_mean = (m.mean - law.mean()) / std::sqrt(law.variance() / n);
+  check<CheckFailed>(std::abs(z_mean) < kMostSigmas, "latent {} has the mean {:.5g}; its prior has {:.5g} ({:.1f} standard errors).", id,
+                     m.mean, law.mean(), z_mean);
+  if (law.kind != PriorLaw::Kind::poisson) return;
+  const double v = law.variance(), z_variance = (m.variance - v) / std::sqrt((v * (1 + 3 * v) - v * v) / n);
+  check<CheckFailed>(std::abs(z_variance) < kMostSigmas, "latent {} has the variance {:.5g}; its prior has {:.5g}.", id, m.variance, v);
+}
+
+void expect_law(const std::vector<double>& values, const PriorLaw& law, const LatentDescription& latent, nlohmann::json& detail) {
+  if (law.degenerate()) {
+    return expect_constant(values, law.kind == PriorLaw::Kind::lognormal ? std::exp(law.a) : law.a, latent.id);
+  }
+  if (!law.continuous()) return expect_discrete(values, law, latent.id);
+  const double distance = kolmogorov_smirnov(values, law);
+  detail["kolmogorov_smirnov"][latent.id] = distance;
+  const Moments m = moments(values);
+  check<CheckFailed>(
+      distance < kMostKolmogorov,
+      "latent {} is not distributed as {}: Kolmogorov–Smirnov statistic {:.1f} (below {} expected), mean {:.5g} instead of {:.5g}.",
+      latent.id, latent.prior, distance, kMostKolmogorov, m.mean, law.mean());
+  const double z = m.neighbours * std::sqrt(static_cast<double>(values.size()));
+  check<CheckFailed>(std::abs(z) < kMostSigmas, "latent {} of neighbouring samples is correlated ({:.1f} standard errors).", latent.id, z);
+}
+
+}  // namespace
+
+void check_latent_prior(const CheckRequest& request, nlohmann::json& detail) {
+  Subject subject(request);
+  const auto instance = subject.configured();
+  std::map<std::string, double> parameters;
+  const auto given = subject.values();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].is_number()) parameters[subject.description().parameters[i].id] = given[i].get<double>();
+  }
+  const auto values = draw(*instance);
+  int tested = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const LatentDescription& latent = subject.description().latents[i];
+    if (values[i].empty()) continue;
+    const PriorLaw law = parse_prior(latent.prior, parameters);
+    if (!law.testable()) continue;
+    check<CheckFailed>(law.valid(), "the prior {} of latent {} has impossible arguments ({}, {}).", latent.prior, latent.id, law.a, law.b);
+    expect_law(values[i], law, latent, detail);
+    ++tested;
+  }
+  if (tested == 0) throw CheckSkipped("no latent with a law of its own is active in this configuration.");
+  detail["latents"] = tested;
+}
+
+}  // namespace unchannel::conformance

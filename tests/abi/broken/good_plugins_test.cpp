@@ -1,0 +1,110 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unchannel/base/atomic_file.hpp>
+#include <unchannel/base/error.hpp>
+#include <unchannel/conformance/check_report.hpp>
+#include <unchannel/conformance/check_runner.hpp>
+#include <unchannel/conformance/pass_record.hpp>
+#include <unchannel/plugin_host/subprocess.hpp>
+#include <unchannel/test_support/temp_dir.hpp>
+
+namespace unchannel::conformance {
+namespace {
+
+const std::filesystem::path kConformant = std::filesystem::path(BROKEN_DIR) / "conformant.so";
+
+/// The checks that did not apply.
+std::set<std::string> skipped(const CheckReport& report) {
+  std::set<std::string> ids;
+  for (const CheckOutcome& outcome : report.outcomes) {
+    if (outcome.answer.verdict != Verdict::pass) ids.insert(outcome.info->id);
+  }
+  return ids;
+}
+
+CheckReport check(const std::filesystem::path& file, const std::filesystem::path& config = {}) {
+  return check_file({.request = {.file = file, .config = config}, .record_pass = false, .probe = {.worker = WORKER}});
+}
+
+TEST(Conformance, TheTestPluginPassesEveryCheckThatNeedsNoDevice) {
+  const CheckReport report = check(kConformant);
+  EXPECT_TRUE(report.passed()) << report_table(report);
+  EXPECT_EQ(report.outcomes.size(), 29u);
+  EXPECT_EQ(skipped(report), (std::set<std::string>{"cpu-gpu-parity", "stream-order"})) << report_table(report);
+}
+
+TEST(Conformance, TheTemplatePassesEveryCheckThatApplies) {
+  const CheckReport report = check(AWGN);
+  EXPECT_TRUE(report.passed()) << report_table(report);
+  EXPECT_EQ(skipped(report), (std::set<std::string>{"latent-prior", "cpu-gpu-parity", "stream-order", "derivative-dot", "loglik-score"}))
+      << report_table(report);
+}
+
+TEST(Conformance, TheSpectrographPassesWithItsDefaults) {
+  const CheckReport report = check(SPECTROGRAPH);
+  EXPECT_TRUE(report.passed()) << report_table(report);
+  EXPECT_EQ(skipped(report), (std::set<std::string>{"cpu-gpu-parity", "stream-order"})) << report_table(report);
+}
+
+TEST(Conformance, TheSpectrographPassesWithEveryLatentAndWithASurveysInverseVariance) {
+  const test_support::TempDir folder;
+  const auto everything = folder / "everything.toml", survey = folder / "survey.toml";
+  write_file_atomically(everything, R"(x_shape = [96]
+[channel]
+id = "org.unchannel.spectrograph"
+[channel.parameters]
+resolution_delta_ln_lambda = 0.01
+resolution_relative_spread = 0.2
+offset_multiplicative_sigma = 0.05
+offset_additive_sigma = 0.1
+)");
+  write_file_atomically(survey, "[channel]\nid = \"org.unchannel.spectrograph\"\n[channel.parameters]\nnoise = \"ivar\"\n");
+  for (const auto& config : {everything, survey}) {
+    const CheckReport report = check(SPECTROGRAPH, config);
+    EXPECT_TRUE(report.passed()) << report_table(report);
+  }
+}
+
+TEST(Conformance, AConfigurationThatTheSchemaForbidsIsTheUsersMistake) {
+  const test_support::TempDir folder;
+  write_file_atomically(folder / "wrong.toml", "[channel]\nparametres = {}\n");
+  EXPECT_THROW(check(kConformant, folder / "wrong.toml"), ConfigError);
+}
+
+TEST(Conformance, AFileThatIsNoLibraryFailsWithAReason) {
+  const test_support::TempDir folder;
+  write_file_atomically(folder / "text.so", "not a library\n");
+  const CheckReport report =
+      check_file({.request = {.file = folder / "text.so"}, .stop_at_failure = true, .record_pass = false, .probe = {.worker = WORKER}});
+  EXPECT_FALSE(report.passed());
+  EXPECT_NE(report.outcomes.back().answer.reason.find("no ELF file"), std::string::npos) << report_table(report);
+}
+
+TEST(Conformance, TheWorkerWritesTheReportAndSaysByItsStatusWhetherAllPassed) {
+  const test_support::TempDir folder;
+  ::setenv("XDG_CACHE_HOME", folder.path().c_str(), 1);
+  const auto good = run_subprocess({WORKER, "--check-all", kConformant.string(), "--json", (folder / "good.json").string()}, 170);
+  ASSERT_EQ(good.exit_code, 0) << good.out << good.err;
+  const auto json = nlohmann::json::parse(read_file(folder / "good.json"));
+  EXPECT_EQ(json["checks"].size(), 29u);
+  EXPECT_TRUE(json["passed"].get<bool>());
+  // The pass of this very content is remembered, and that of another is not.
+  const std::string sha256 = json["sha256"];
+  EXPECT_TRUE(has_passed(sha256));
+  EXPECT_FALSE(has_passed(std::string(64, '0')));
+  const auto record = nlohmann::json::parse(read_file(pass_record_file(sha256)));
+  EXPECT_EQ(record["file_sha256"], sha256);
+  write_file_atomically(pass_record_file(sha256), "{ cut");
+  EXPECT_FALSE(has_passed(sha256));
+  const auto bad = run_subprocess({WORKER, "--check-all", BROKEN_DIR "/descriptor.so"}, 170);
+  EXPECT_EQ(bad.exit_code, 3) << bad.out << bad.err;
+  EXPECT_NE(bad.out.find("Remedy:"), std::string::npos);
+  ::unsetenv("XDG_CACHE_HOME");
+}
+
+}  // namespace
+}  // namespace unchannel::conformance
