@@ -71,10 +71,11 @@ CheckReport check_file(const CheckSettings& settings) {
       if (settings.progress) settings.progress(report.outcomes.back());
       if (!settings.stop_at_failure || report.outcomes.back().answer.verdict != Verdict::fail) continue;
       report.complete = false;
+      if (settings.record) record_outcome(report);
       return report;
     }
   }
-  if (settings.record_pass && report.complete && report.passed()) record_pass(report);
+  if (settings.record) record_outcome(report);
   return report;
 }
 

@@ -35,8 +35,8 @@ struct CheckSettings {
   CheckRequest request{};
   std::vector<std::string> only{};  ///< ids of checks; empty: all
   bool stop_at_failure = false;
-  bool record_pass = true;  ///< remember a complete pass, see pass_record.hpp
-  ProbeSettings probe{};    ///< where the worker is
+  bool record = true;     ///< remember the outcome, see pass_record.hpp
+  ProbeSettings probe{};  ///< where the worker is
   /// Called after every check, for a progress display; may be empty.
   std::function<void(const CheckOutcome&)> progress{};
 };

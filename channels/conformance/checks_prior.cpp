@@ -1,6 +1,8 @@
 // latent-prior.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "checks.hpp"
 #include "prior_law.hpp"
@@ -22,23 +24,42 @@ double read_value(const Bytes& bytes, std::size_t at, std::int32_t dtype) {
   return dtype == UNCHANNEL_LATENT_I32 ? read(std::int32_t{}) : read(std::int64_t{});
 }
 
-/// values[latent][draw]: the first entry of each active latent.
-std::vector<std::vector<double>> draw(const Instance& instance) {
-  const auto& layouts = instance.layout().latents;
-  std::vector<std::vector<double>> values(layouts.size());
+/// values[latent][draw]: the first entry of each latent that has a law, the rest empty. The signals are the same in every batch.
+std::vector<std::vector<double>> draw(const Instance& instance, const std::vector<PriorLaw>& laws) {
+  std::vector<std::vector<double>> values(laws.size());
   const std::int64_t count = sample_count(instance.layout(), kBatch);
+  Batch batch = make_inputs(instance, count, 42, 0);
   for (std::int64_t done = 0; done < kDraws; done += count) {
-    const Batch batch = make_inputs(instance, count, 42, static_cast<std::uint64_t>(done));
-    for (std::size_t i = 0; i < layouts.size(); ++i) {
-      const LatentDescription& latent = instance.subject().description().latents[i];
-      if (!layouts[i].active || latent.data_only()) continue;
-      const auto width = static_cast<std::size_t>(layouts[i].size);
+    std::iota(batch.ids.begin(), batch.ids.end(), static_cast<std::uint64_t>(done));
+    take_latents(instance, call_ok(instance, Operation::draw_latents, batch), batch);
+    for (std::size_t i = 0; i < laws.size(); ++i) {
+      if (!laws[i].testable()) continue;
+      const auto width = static_cast<std::size_t>(instance.layout().latents[i].size);
       for (std::size_t sample = 0; sample < batch.ids.size(); ++sample) {
-        values[i].push_back(read_value(batch.latents[i], sample * width, latent.dtype));
+        values[i].push_back(read_value(batch.latents[i], sample * width, instance.subject().description().latents[i].dtype));
       }
     }
   }
   return values;
+}
+
+/// The laws of the latents that are active and drawn; none for the others.
+std::vector<PriorLaw> laws_of(const Instance& instance) {
+  const Subject& subject = instance.subject();
+  std::map<std::string, double> parameters;
+  const auto given = subject.values();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].is_number()) parameters[subject.description().parameters[i].id] = given[i].get<double>();
+  }
+  std::vector<PriorLaw> laws(instance.layout().latents.size());
+  for (std::size_t i = 0; i < laws.size(); ++i) {
+    const LatentDescription& latent = subject.description().latents[i];
+    if (!instance.layout().latents[i].active || latent.data_only()) continue;
+    laws[i] = parse_prior(latent.prior, parameters);
+    check<CheckFailed>(laws[i].valid(), "the prior {} of latent {} has impossible arguments ({}, {}).", latent.prior, latent.id, laws[i].a,
+                       laws[i].b);
+  }
+  return laws;
 }
 
 struct Moments {
@@ -103,23 +124,13 @@ void expect_law(const std::vector<double>& values, const PriorLaw& law, const La
 void check_latent_prior(const CheckRequest& request, nlohmann::json& detail) {
   Subject subject(request);
   const auto instance = subject.configured();
-  std::map<std::string, double> parameters;
-  const auto given = subject.values();
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    if (given[i].is_number()) parameters[subject.description().parameters[i].id] = given[i].get<double>();
-  }
-  const auto values = draw(*instance);
-  int tested = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const LatentDescription& latent = subject.description().latents[i];
-    if (values[i].empty()) continue;
-    const PriorLaw law = parse_prior(latent.prior, parameters);
-    if (!law.testable()) continue;
-    check<CheckFailed>(law.valid(), "the prior {} of latent {} has impossible arguments ({}, {}).", latent.prior, latent.id, law.a, law.b);
-    expect_law(values[i], law, latent, detail);
-    ++tested;
-  }
+  const auto laws = laws_of(*instance);
+  const auto tested = std::count_if(laws.begin(), laws.end(), [](const PriorLaw& law) { return law.testable(); });
   if (tested == 0) throw CheckSkipped("no latent with a law of its own is active in this configuration.");
+  const auto values = draw(*instance, laws);
+  for (std::size_t i = 0; i < laws.size(); ++i) {
+    if (laws[i].testable()) expect_law(values[i], laws[i], subject.description().latents[i], detail);
+  }
   detail["latents"] = tested;
 }
 

@@ -9,7 +9,7 @@ namespace {
 std::string last_words(std::string text) {
   constexpr std::size_t kKept = 300;
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  if (text.size() > kKept) text = "…" + text.substr(text.size() - kKept);
+  if (text.size() > kKept) text.replace(0, text.size() - kKept, "…");
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';  // no escape sequences on the user's terminal
   }

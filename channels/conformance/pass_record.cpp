@@ -30,7 +30,9 @@ std::filesystem::path pass_record_file(const std::string& sha256) {
   return root / "unchannel" / "checked" / (sha256 + ".json");
 }
 
-void record_pass(const CheckReport& report) {
+void record_outcome(const CheckReport& report) {
+  const bool passed = report.passed();
+  if (passed && !report.complete) return;
   const std::filesystem::path file = pass_record_file(report.sha256);
   if (file.empty()) return;
   nlohmann::json untested = nlohmann::json::array();
@@ -44,29 +46,15 @@ void record_pass(const CheckReport& report) {
     if (sha256_file(report.file) != report.sha256) return;
     std::filesystem::create_directories(file.parent_path());
     const nlohmann::json record = {{"file_sha256", report.sha256},
+                                   {"sha256", report.sha256},
                                    {"unchannel_version", UNCHANNEL_VERSION},
-                                   {"passed", true},
+                                   {"passed", passed},
                                    {"checked_at", now_utc()},
                                    {"untested", untested},
                                    {"needed", needed}};
     write_file_atomically(file, record.dump(2) + "\n");
   } catch (const std::exception&) {  // a full disk, a read-only home
     return;
-  }
-}
-
-bool has_passed(const std::string& sha256) {
-  try {
-    const std::filesystem::path file = pass_record_file(sha256);
-    if (file.empty() || !std::filesystem::is_regular_file(file)) return false;
-    const auto record = nlohmann::json::parse(read_file(file));
-    if (record.at("file_sha256") != sha256 || record.at("unchannel_version") != UNCHANNEL_VERSION) return false;
-    for (const auto& [library, content] : record.at("needed").items()) {
-      if (sha256_file(library) != content.get<std::string>()) return false;
-    }
-    return record.at("passed").get<bool>();
-  } catch (const std::exception&) {  // no record, or none of ours: not known to have passed
-    return false;
   }
 }
 

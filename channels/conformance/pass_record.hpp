@@ -7,14 +7,13 @@ namespace unchannel::conformance {
 
 struct CheckReport;
 
-/// Where the pass of a file with this content is remembered: $XDG_CACHE_HOME (or ~/.cache)/unchannel/checked/<sha256>.json, an object
-/// {"file_sha256", "unchannel_version", "passed", "checked_at", "untested", "needed"}. Empty when neither variable is set.
+/// Where the outcome for a file with this content is remembered: $XDG_CACHE_HOME (or ~/.cache)/unchannel/checked/<sha256>.json. Empty when
+/// neither variable is set.
 std::filesystem::path pass_record_file(const std::string& sha256);
 
-/// Remembers that the file passed, atomically. A cache that cannot be written is no error: the pass is just not remembered.
-void record_pass(const CheckReport& report);
-
-/// True when a file with this content passed under this version, and the libraries that it brought along are still what they were.
-bool has_passed(const std::string& sha256);
+/// Remembers, atomically, {"file_sha256", "sha256" (the same), "unchannel_version", "passed", "checked_at", "untested", "needed"}: a pass
+/// when the report is complete and nothing failed, and a failure of whatever was run, so that it voids an earlier pass. A part that passed
+/// is not remembered. A cache that cannot be written is no error.
+void record_outcome(const CheckReport& report);
 
 }  // namespace unchannel::conformance

@@ -16,7 +16,7 @@ TEST_P(BrokenPlugin, IsCaughtFirstByTheCheckOfItsName) {
 #endif
   const CheckReport report = check_file({.request = {.file = std::filesystem::path(BROKEN_DIR) / (GetParam() + ".so")},
                                          .stop_at_failure = true,
-                                         .record_pass = false,
+                                         .record = false,
                                          .probe = {.worker = WORKER}});
   ASSERT_FALSE(report.outcomes.empty());
   EXPECT_FALSE(report.passed());
