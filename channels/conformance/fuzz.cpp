@@ -40,9 +40,8 @@ nlohmann::json random_value(Dice& dice, const ParameterDescription& p, const nlo
     return value > p.min_f64 && value < p.max_f64 ? nlohmann::json(value) : usual;
   }
   if (p.type == UNCHANNEL_TYPE_I64) {
-    const double low = static_cast<double>(std::max<std::int64_t>(p.min_i64, -1000)),
-                 high = static_cast<double>(std::min<std::int64_t>(p.max_i64, 1000));
-    return low < high ? nlohmann::json(static_cast<std::int64_t>(low + (high - low) * dice.uniform())) : usual;
+    const std::int64_t low = std::max<std::int64_t>(p.min_i64, -1000), high = std::min<std::int64_t>(p.max_i64, 1000);
+    return low < high ? nlohmann::json(low + dice.below(static_cast<std::size_t>(high - low + 1))) : usual;
   }
   return usual;
 }

@@ -193,7 +193,9 @@ std::unique_ptr<Instance> Subject::configured_with(const std::vector<nlohmann::j
   auto instance = create();
   const auto shapes = request_.x_shape ? std::vector<ChannelShape>{*request_.x_shape} : candidate_shapes();
   for (const ChannelShape& shape : shapes) {
-    if (instance->configure(shape, values).status == UNCHANNEL_OK) return instance;
+    const std::int32_t status = instance->configure(shape, values).status;
+    if (status == UNCHANNEL_OK) return instance;
+    if (status == UNCHANNEL_RETRYABLE) break;  // a server that is not there: the shape is not what it minds
   }
   return nullptr;
 }
