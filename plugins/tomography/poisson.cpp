@@ -1,0 +1,68 @@
+#include "poisson.hpp"
+
+#include <unchannel/random.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace tomography {
+namespace {
+
+/// 53 bits in the open interval (0, 1).
+double uniform(uint32_t high, uint32_t low) {
+  const uint64_t bits = (static_cast<uint64_t>(high) << 21) | (low >> 11);
+  return (static_cast<double>(bits) + 0.5) * 0x1p-53;
+}
+
+double small_mean(double u, double mean) {
+  double term = std::exp(-mean), below = term, k = 0;
+  while (u > below && k < 200) {  // P(k ≥ 200 | mean 10) is far below the last bit of u; it ends the sum where rounding would not
+    k += 1;
+    term *= mean / k;
+    below += term;
+  }
+  return k;
+}
+
+}  // namespace
+
+double log_factorial(double k) {
+  double product = 1;
+  for (; k < 10; k += 1) {
+    product *= k + 1;
+  }
+  const double n = k + 1, r = 1 / (n * n);  // Stirling's series of ln Gamma(n); the first term left out is 1 / (1188 n^9)
+  const double series = (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r / 1680))) / n;
+  return (n - 0.5) * std::log(n) - n + 0.5 * std::log(2 * std::numbers::pi) + series - std::log(product);
+}
+
+double poisson(uint64_t key, uint64_t id, uint32_t cell, double mean) {
+  uint32_t words[4];
+  if (mean < 10) {
+    unchannel_words4(key, id, cell, 0, words);
+    return small_mean(uniform(words[0], words[1]), mean);
+  }
+  // The constants' names and values are Hörmann's.
+  const double b = 0.931 + 2.53 * std::sqrt(mean);
+  const double a = -0.059 + 0.02483 * b;
+  const double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4);
+  const double v_r = 0.9277 - 3.6224 / (b - 2);
+  for (uint32_t block = 0;; ++block) {
+    unchannel_words4(key, id, cell, block, words);
+    const double u = uniform(words[0], words[1]) - 0.5;
+    const double v = uniform(words[2], words[3]);
+    const double us = 0.5 - std::abs(u);
+    const double k = std::floor((2 * a / us + b) * u + mean + 0.43);
+    if (us >= 0.07 && v <= v_r) {
+      return k;
+    }
+    if (k < 0 || (us < 0.013 && v > us)) {
+      continue;
+    }
+    if (std::log(v * inverse_alpha / (a / (us * us) + b)) <= k * std::log(mean) - mean - log_factorial(k)) {
+      return k;
+    }
+  }
+}
+
+}  // namespace tomography
