@@ -4,7 +4,7 @@
 //
 // Image / kernel's own transform → zero-padded FFT on G ≥ 1.5 N points → interpolation over 8 × 8 grid points with the "exponential of
 // semicircle" kernel exp(beta (sqrt(1 - z²) - 1)) [Barnett, Magland, af Klinteberg, SIAM J. Sci. Comput. 41 (2019) C479]. Its error at this
-// width and padding is about 1e-6 of the largest |F| (tested against direct summation), near float32 rounding.
+// width and padding is 2e-6 of the root mean square of F (tested against direct summation).
 #pragma once
 
 #include "fourier.hpp"

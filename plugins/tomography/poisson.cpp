@@ -28,10 +28,10 @@ double small_mean(double u, double mean) {
 
 double log_factorial(double k) {
   double product = 1;
-  for (; k < 10; k += 1) {
+  for (; k < 16; k += 1) {
     product *= k + 1;
   }
-  const double n = k + 1, r = 1 / (n * n);  // Stirling's series of ln Gamma(n); the first term left out is 1 / (1188 n^9)
+  const double n = k + 1, r = 1 / (n * n);  // Stirling's series of ln Gamma(n); the first term left out is 1 / (1188 n^9) < 1e-14
   const double series = (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r / 1680))) / n;
   return (n - 0.5) * std::log(n) - n + 0.5 * std::log(2 * std::numbers::pi) + series - std::log(product);
 }
