@@ -1,0 +1,82 @@
+// One JPEG round trip with libjpeg-turbo, again and again on images of one format. It knows nothing of channels; its memory is kept from
+// image to image. Any failure leaves the codec ready for the next image.
+#pragma once
+
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>  // jpeglib.h needs FILE
+#include <memory>
+#include <vector>
+
+#include <jpeglib.h>
+
+#ifndef JCS_EXTENSIONS
+#error "libjpeg-turbo is needed: plain libjpeg has no JCS_EXT_RGBX (Debian: libjpeg62-turbo-dev)."
+#endif
+
+namespace jpeg {
+
+struct ImageFormat {
+  int width = 0, height = 0;
+  bool colour = false;    ///< false: grey
+  int chroma_step_x = 1;  ///< luma pixels for each chroma pixel: 1, 1: 4:4:4; 2, 1: 4:2:2; 2, 2: 4:2:0
+  int chroma_step_y = 1;
+  J_DCT_METHOD dct = JDCT_ISLOW;  ///< in both directions
+};
+
+enum class Outcome { kOk, kOutOfMemory, kFailed };
+
+class Codec {
+ public:
+  explicit Codec(const ImageFormat& format);
+  ~Codec();
+  Codec(const Codec&) = delete;
+  Codec& operator=(const Codec&) = delete;
+
+  /// [height][width], colour: 4 bytes a pixel (red, green, blue, ignored), grey: 1 byte. Input of compress and output of decompress.
+  uint8_t* pixels() { return pixels_.data(); }
+  uint32_t* colour_pixels() { return reinterpret_cast<uint32_t*>(pixels_.data()); }
+
+  /// quality: 1 … 100, libjpeg's scale with baseline tables.
+  Outcome compress(int quality) noexcept;
+  Outcome decompress() noexcept;
+  Outcome round_trip(int quality) noexcept;
+
+  /// What compress wrote. Tables that the decompressor already has are left out, so it is no JPEG file.
+  uint8_t* stream() { return stream_.get(); }
+  [[nodiscard]] size_t stream_bytes() const { return stream_bytes_; }
+
+ private:
+  struct ErrorManager : jpeg_error_mgr {
+    std::jmp_buf escape;
+  };
+  struct Destination : jpeg_destination_mgr {
+    Codec* codec;
+  };
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  static_assert(sizeof(JSAMPLE) == 1);
+
+  void create();
+  Outcome fail() noexcept;
+  static void leave(j_common_ptr info);
+  static void restart_output(j_compress_ptr info);
+  static boolean grow_output(j_compress_ptr info);
+  static void end_output(j_compress_ptr info);
+
+  ImageFormat format_;
+  ErrorManager errors_{};
+  Destination destination_{};
+  jpeg_compress_struct compress_{};
+  jpeg_decompress_struct decompress_{};
+  bool created_ = false;
+  int quality_ = 0;  ///< whose tables both sides hold
+  std::vector<uint8_t> pixels_;
+  std::vector<JSAMPROW> rows_;
+  std::unique_ptr<uint8_t[], Free> stream_;
+  size_t stream_capacity_, stream_bytes_ = 0;
+};
+
+}  // namespace jpeg
