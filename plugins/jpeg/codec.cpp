@@ -1,6 +1,8 @@
 #include "codec.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <new>
 
 #include <jerror.h>
 
@@ -12,14 +14,28 @@ namespace jpeg {
 
 void Codec::leave(j_common_ptr info) { std::longjmp(static_cast<ErrorManager*>(info->err)->escape, 1); }
 
-Codec::Codec(const ImageFormat& format)
+namespace {
+
+constexpr int kStripBytes = 16384;
+constexpr int kTallestMcu = 16;  ///< luma rows that libjpeg compresses at once
+
+int strip_rows(const ImageFormat& format, int pixel_bytes) {
+  const int fitting = kStripBytes / (format.width * pixel_bytes) / kTallestMcu * kTallestMcu;
+  return std::min(format.height, std::max(kTallestMcu, fitting));
+}
+
+}  // namespace
+
+Codec::Codec(const ImageFormat& format, const Scaling& scaling)
     : format_(format),
-      pixels_(static_cast<size_t>(format.width) * static_cast<size_t>(format.height) * (format.colour ? 4 : 1)),
-      rows_(static_cast<size_t>(format.height)),
-      stream_capacity_(4096 + pixels_.size() / 2) {
-  const size_t stride = pixels_.size() / rows_.size();
+      scaling_(scaling),
+      stream_capacity_(4096 + static_cast<size_t>(format.width) * static_cast<size_t>(format.height) / 2) {
+  const int pixel_bytes = format.colour ? 4 : 1;
+  rows_.resize(static_cast<size_t>(strip_rows(format, pixel_bytes)));
+  const size_t stride = static_cast<size_t>(format.width) * static_cast<size_t>(pixel_bytes);
+  strip_.resize((rows_.size() * stride + 3) / 4);
   for (size_t row = 0; row < rows_.size(); ++row) {
-    rows_[row] = pixels_.data() + row * stride;
+    rows_[row] = reinterpret_cast<JSAMPROW>(strip_.data()) + row * stride;
   }
   stream_.reset(static_cast<uint8_t*>(std::malloc(stream_capacity_)));
   if (!stream_) {
@@ -61,8 +77,7 @@ void Codec::create() {
 }
 
 /// Both structs start anew: after an error they may disagree about the tables.
-Outcome Codec::fail() noexcept {
-  const Outcome outcome = errors_.msg_code == JERR_OUT_OF_MEMORY ? Outcome::kOutOfMemory : Outcome::kFailed;
+Outcome Codec::fail(Outcome outcome) noexcept {
   jpeg_destroy_compress(&compress_);
   jpeg_destroy_decompress(&decompress_);
   created_ = false;
@@ -70,9 +85,9 @@ Outcome Codec::fail() noexcept {
   return outcome;
 }
 
-Outcome Codec::compress(int quality) noexcept {
+Outcome Codec::compress(const float* planes, int quality) noexcept {
   if (setjmp(errors_.escape) != 0) {
-    return fail();
+    return fail(errors_.msg_code == JERR_OUT_OF_MEMORY ? Outcome::kOutOfMemory : Outcome::kFailed);
   }
   if (!created_) {
     create();
@@ -85,37 +100,61 @@ Outcome Codec::compress(int quality) noexcept {
   // libjpeg.txt), which saves both sides the Huffman tables and, with an unchanged quality, the quantisation tables.
   jpeg_start_compress(&compress_, FALSE);
   while (compress_.next_scanline < compress_.image_height) {
-    jpeg_write_scanlines(&compress_, rows_.data() + compress_.next_scanline, compress_.image_height - compress_.next_scanline);
+    const auto row = static_cast<int>(compress_.next_scanline);
+    const int rows = std::min(static_cast<int>(rows_.size()), format_.height - row);
+    if (!pack(planes, row, rows)) {
+      return fail(Outcome::kNotFinite);
+    }
+    if (jpeg_write_scanlines(&compress_, rows_.data(), static_cast<JDIMENSION>(rows)) != static_cast<JDIMENSION>(rows)) {
+      return fail(Outcome::kFailed);  // never: only a destination that suspends stops early
+    }
   }
   jpeg_finish_compress(&compress_);
   return Outcome::kOk;
 }
 
-Outcome Codec::decompress() noexcept {
+Outcome Codec::decompress(float* planes) noexcept {
   if (setjmp(errors_.escape) != 0) {
-    return fail();
+    return fail(errors_.msg_code == JERR_OUT_OF_MEMORY ? Outcome::kOutOfMemory : Outcome::kFailed);
   }
   if (!created_) {
     return Outcome::kFailed;
   }
   jpeg_mem_src(&decompress_, stream_.get(), stream_bytes_);
   jpeg_read_header(&decompress_, TRUE);
+  if (decompress_.image_width != compress_.image_width || decompress_.image_height != compress_.image_height) {
+    return fail(Outcome::kFailed);  // before libjpeg reserves memory for it
+  }
   decompress_.out_color_space = compress_.in_color_space;
   decompress_.dct_method = format_.dct;
   jpeg_start_decompress(&decompress_);
-  if (decompress_.output_width != compress_.image_width || decompress_.output_height != compress_.image_height) {
-    return fail();
-  }
-  while (decompress_.output_scanline < decompress_.output_height) {
-    jpeg_read_scanlines(&decompress_, rows_.data() + decompress_.output_scanline, decompress_.output_height - decompress_.output_scanline);
+  for (int row = 0; row < format_.height;) {
+    const int rows = std::min(static_cast<int>(rows_.size()), format_.height - row);
+    for (int done = 0; done < rows;) {
+      done += static_cast<int>(jpeg_read_scanlines(&decompress_, rows_.data() + done, static_cast<JDIMENSION>(rows - done)));
+    }
+    unpack(row, rows, planes);
+    row += rows;
   }
   jpeg_finish_decompress(&decompress_);
-  return errors_.num_warnings == 0 ? Outcome::kOk : fail();  // a stream of our own has nothing to warn of
+  return errors_.num_warnings == 0 ? Outcome::kOk : fail(Outcome::kFailed);  // a stream of our own has nothing to warn of
 }
 
-Outcome Codec::round_trip(int quality) noexcept {
-  const Outcome compressed = compress(quality);
-  return compressed == Outcome::kOk ? decompress() : compressed;
+bool Codec::pack(const float* planes, int row, int rows) {
+  const int64_t first = int64_t{row} * format_.width, count = int64_t{rows} * format_.width;
+  const int64_t stride = int64_t{format_.height} * format_.width;
+  return format_.colour ? pixel_loops().pack_colour(planes + first, stride, count, scaling_, strip_.data())
+                        : pixel_loops().pack_grey(planes + first, count, scaling_, rows_[0]);
+}
+
+void Codec::unpack(int row, int rows, float* planes) {
+  const int64_t first = int64_t{row} * format_.width, count = int64_t{rows} * format_.width;
+  const int64_t stride = int64_t{format_.height} * format_.width;
+  if (format_.colour) {
+    pixel_loops().unpack_colour(strip_.data(), stride, count, scaling_, planes + first);
+  } else {
+    pixel_loops().unpack_grey(rows_[0], count, scaling_, planes + first);
+  }
 }
 
 void Codec::restart_output(j_compress_ptr info) {

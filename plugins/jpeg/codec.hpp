@@ -1,5 +1,5 @@
-// One JPEG round trip with libjpeg-turbo, again and again on images of one format. It knows nothing of channels; its memory is kept from
-// image to image. Any failure leaves the codec ready for the next image.
+// JPEG compression and decompression of one image after another, all of one format, with libjpeg-turbo. Memory is kept from image to image;
+// any failure leaves the codec ready for the next one. It knows nothing of channels.
 #pragma once
 
 #include <csetjmp>
@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <jpeglib.h>
+
+#include "pixel_loops.hpp"
 
 #ifndef JCS_EXTENSIONS
 #error "libjpeg-turbo is needed: plain libjpeg has no JCS_EXT_RGBX (Debian: libjpeg62-turbo-dev)."
@@ -25,23 +27,19 @@ struct ImageFormat {
   J_DCT_METHOD dct = JDCT_ISLOW;  ///< in both directions
 };
 
-enum class Outcome { kOk, kOutOfMemory, kFailed };
+enum class Outcome { kOk, kNotFinite, kOutOfMemory, kFailed };
 
 class Codec {
  public:
-  explicit Codec(const ImageFormat& format);
+  Codec(const ImageFormat& format, const Scaling& scaling);
   ~Codec();
   Codec(const Codec&) = delete;
   Codec& operator=(const Codec&) = delete;
 
-  /// [height][width], colour: 4 bytes a pixel (red, green, blue, ignored), grey: 1 byte. Input of compress and output of decompress.
-  uint8_t* pixels() { return pixels_.data(); }
-  uint32_t* colour_pixels() { return reinterpret_cast<uint32_t*>(pixels_.data()); }
-
-  /// quality: 1 … 100, libjpeg's scale with baseline tables.
-  Outcome compress(int quality) noexcept;
-  Outcome decompress() noexcept;
-  Outcome round_trip(int quality) noexcept;
+  /// planes: [3 or 1][height][width] · quality: 1 … 100, libjpeg's scale with baseline tables.
+  Outcome compress(const float* planes, int quality) noexcept;
+  /// Of what compress wrote last, into planes of the same shape.
+  Outcome decompress(float* planes) noexcept;
 
   /// What compress wrote. Tables that the decompressor already has are left out, so it is no JPEG file.
   uint8_t* stream() { return stream_.get(); }
@@ -60,20 +58,24 @@ class Codec {
   static_assert(sizeof(JSAMPLE) == 1);
 
   void create();
-  Outcome fail() noexcept;
+  Outcome fail(Outcome outcome) noexcept;
+  bool pack(const float* planes, int row, int rows);
+  void unpack(int row, int rows, float* planes);
   static void leave(j_common_ptr info);
   static void restart_output(j_compress_ptr info);
   static boolean grow_output(j_compress_ptr info);
   static void end_output(j_compress_ptr info);
 
   ImageFormat format_;
+  Scaling scaling_;
   ErrorManager errors_{};
   Destination destination_{};
   jpeg_compress_struct compress_{};
   jpeg_decompress_struct decompress_{};
   bool created_ = false;
   int quality_ = 0;  ///< whose tables both sides hold
-  std::vector<uint8_t> pixels_;
+  /// [rows][width], a part of the image that stays in the first cache. colour: 4 bytes a pixel (red, green, blue, ignored), grey: 1.
+  std::vector<uint32_t> strip_;
   std::vector<JSAMPROW> rows_;
   std::unique_ptr<uint8_t[], Free> stream_;
   size_t stream_capacity_, stream_bytes_ = 0;

@@ -35,12 +35,11 @@ class Jpeg final : public Schema {
       throw sdk::bad_argument("quality_min = ", quality_min_(), " must not be above quality_max = ", quality_max_(), ".");
     }
     configure_scaling();
-    pixels_ = height * width;
     format_ = {.width = static_cast<int>(width), .height = static_cast<int>(height), .colour = planes == 3};
     format_.chroma_step_x = chroma_() == "4:4:4" ? 1 : 2;
     format_.chroma_step_y = chroma_() == "4:2:0" ? 2 : 1;
     format_.dct = dct_() == "float" ? JDCT_FLOAT : dct_() == "ifast" ? JDCT_IFAST : JDCT_ISLOW;
-    samples_per_task_ = std::clamp<int64_t>(16384 / pixels_, 1, 16);
+    samples_per_task_ = std::clamp<int64_t>(16384 / (height * width), 1, 16);
     quality_.activate();
     return x_shape;
   }
@@ -73,7 +72,7 @@ class Jpeg final : public Schema {
   /// Codecs that wait for their next task: creating one costs about a third of a round trip of 32 x 32 pixels.
   class Pool {
    public:
-    std::unique_ptr<Codec> take(const ImageFormat& format) {
+    std::unique_ptr<Codec> take(const ImageFormat& format, const Scaling& scaling) {
       {
         const std::scoped_lock lock(mutex_);
         if (!idle_.empty()) {
@@ -82,7 +81,7 @@ class Jpeg final : public Schema {
           return codec;
         }
       }
-      return std::make_unique<Codec>(format);
+      return std::make_unique<Codec>(format, scaling);
     }
     void put_back(std::unique_ptr<Codec> codec) noexcept try {
       const std::scoped_lock lock(mutex_);
@@ -97,7 +96,7 @@ class Jpeg final : public Schema {
   /// One codec for the length of a task.
   class Lease {
    public:
-    Lease(Pool& pool, const ImageFormat& format) : pool_(pool), codec_(pool.take(format)) {}
+    Lease(Pool& pool, const ImageFormat& format, const Scaling& scaling) : pool_(pool), codec_(pool.take(format, scaling)) {}
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease() { pool_.put_back(std::move(codec_)); }
@@ -116,14 +115,14 @@ class Jpeg final : public Schema {
                               " must be finite, in this order, and apart by at least 1e-3 of the larger magnitude: float32 could not tell "
                               "256 levels apart otherwise.");
     }
-    scaling_ = {static_cast<float>(low), static_cast<float>(high - low), static_cast<float>(255 / (high - low))};
+    scaling_ = Scaling(low, high - low);
   }
 
   /// out = the decompressed image, then finish(i, out).
   template <class Call, class Finish>
   void for_each_image(const Call& call, const sdk::Rows<float>& out, Finish&& finish) const {
     const auto quality = call.latent(quality_);
-    call.for_each([this] { return Lease(codecs_, format_); },
+    call.for_each([this] { return Lease(codecs_, format_, scaling_); },
                   [&](Lease& codec, int64_t i) {
                     round_trip(*codec, call.x[i], quality[i][0], out[i]);
                     finish(i, out[i]);
@@ -131,34 +130,28 @@ class Jpeg final : public Schema {
                   samples_per_task_);
   }
 
-  void round_trip(Codec& codec, std::span<const float> x, int32_t quality, std::span<float> out) const {
+  static void round_trip(Codec& codec, std::span<const float> x, int32_t quality, std::span<float> out) {
     if (quality < 1 || quality > 100) {
       throw sdk::SampleFailure(UNCHANNEL_SAMPLE_OUT_OF_DOMAIN);
     }  // a "data" or "model" latent may be anything
-    const PixelLoops& loops = pixel_loops();
-    const bool finite = format_.colour ? loops.pack_colour(x.data(), pixels_, scaling_, codec.colour_pixels())
-                                       : loops.pack_grey(x.data(), pixels_, scaling_, codec.pixels());
-    if (!finite) {
-      throw sdk::SampleFailure(UNCHANNEL_SAMPLE_NOT_FINITE);
+    Outcome outcome = codec.compress(x.data(), quality);
+    if (outcome == Outcome::kOk) {
+      outcome = codec.decompress(out.data());
     }
-    switch (codec.round_trip(quality)) {
+    switch (outcome) {
       case Outcome::kOk:
-        break;
+        return;
+      case Outcome::kNotFinite:
+        throw sdk::SampleFailure(UNCHANNEL_SAMPLE_NOT_FINITE);
       case Outcome::kOutOfMemory:
         throw std::bad_alloc();
       case Outcome::kFailed:
         throw sdk::SampleFailure(UNCHANNEL_SAMPLE_FAILED);
     }
-    if (format_.colour) {
-      loops.unpack_colour(codec.colour_pixels(), pixels_, scaling_, out.data());
-    } else {
-      loops.unpack_grey(codec.pixels(), pixels_, scaling_, out.data());
-    }
   }
 
   ImageFormat format_;
   Scaling scaling_;
-  int64_t pixels_ = 0;
   int64_t samples_per_task_ = 1;
   mutable Pool codecs_;
 };

@@ -7,58 +7,64 @@
 namespace jpeg {
 namespace {
 
-/// A NaN becomes 0.
-inline uint32_t to_byte(float x, const Scaling& scaling) {
-  const float level = (x - scaling.low) * scaling.per_unit + 0.5F;
-  const float above = level > 0.0F ? level : 0.0F;
-  return static_cast<uint32_t>(static_cast<int32_t>(above < 255.0F ? above : 255.0F));
+/// Clipped as an integer: floats between 0 and 255 are ordered as their bits, and integers have minimum and maximum instructions that mean
+/// the same for NaN as the language does. A NaN becomes 0 or 255.
+inline uint32_t to_level(float x, const Scaling& scaling) {
+  float level = (x - scaling.low) * scaling.per_unit + 0.5F;
+  int32_t bits;
+  __builtin_memcpy(&bits, &level, sizeof bits);
+  bits = bits > 0 ? bits : 0;
+  bits = bits < 0x437F0000 ? bits : 0x437F0000;  // 255.0F
+  __builtin_memcpy(&level, &bits, sizeof bits);
+  return static_cast<uint32_t>(static_cast<int32_t>(level));
 }
 
-/// Not 0 when x is infinite or NaN. In integers: comparisons of floats keep the loop from being vectorised.
+/// The highest bit is set when x is infinite or NaN. In integers: an `or` over floats would keep the loop from being vectorised.
 inline uint32_t not_finite(float x) {
   uint32_t bits;
   __builtin_memcpy(&bits, &x, sizeof bits);
-  return (bits & 0x7F800000U) == 0x7F800000U ? 1U : 0U;
+  return (bits & 0x7FFFFFFFU) + 0x00800000U;
 }
 
-inline float to_value(uint32_t byte, const Scaling& scaling) {
-  return scaling.low + (static_cast<float>(static_cast<int32_t>(byte)) * scaling.range) / 255.0F;
+inline float to_value(uint32_t level, const Scaling& scaling) {
+  const auto exact = static_cast<float>(static_cast<int32_t>(level));
+  return scaling.low + (exact * scaling.step_high + exact * scaling.step_low);
 }
 
-bool pack_colour(const float* __restrict planes, int64_t pixels, const Scaling& to, uint32_t* __restrict packed) {
+bool pack_colour(const float* __restrict planes, int64_t stride, int64_t count, const Scaling& to, uint32_t* __restrict packed) {
   const Scaling scaling = to;  // a local copy cannot alias the output
-  const float* green = planes + pixels;
-  const float* blue = planes + 2 * pixels;
+  const float* green = planes + stride;
+  const float* blue = planes + 2 * stride;
   uint32_t bad = 0;
-  for (int64_t i = 0; i < pixels; ++i) {
-    packed[i] = to_byte(planes[i], scaling) | to_byte(green[i], scaling) << 8 | to_byte(blue[i], scaling) << 16;
+  for (int64_t i = 0; i < count; ++i) {
+    packed[i] = to_level(planes[i], scaling) | to_level(green[i], scaling) << 8 | to_level(blue[i], scaling) << 16;
     bad |= not_finite(planes[i]) | not_finite(green[i]) | not_finite(blue[i]);
   }
-  return bad == 0;
+  return bad >> 31 == 0;
 }
 
-bool pack_grey(const float* __restrict plane, int64_t pixels, const Scaling& to, uint8_t* __restrict packed) {
+bool pack_grey(const float* __restrict plane, int64_t count, const Scaling& to, uint8_t* __restrict packed) {
   const Scaling scaling = to;
   uint32_t bad = 0;
-  for (int64_t i = 0; i < pixels; ++i) {
-    packed[i] = static_cast<uint8_t>(to_byte(plane[i], scaling));
+  for (int64_t i = 0; i < count; ++i) {
+    packed[i] = static_cast<uint8_t>(to_level(plane[i], scaling));
     bad |= not_finite(plane[i]);
   }
-  return bad == 0;
+  return bad >> 31 == 0;
 }
 
-void unpack_colour(const uint32_t* __restrict packed, int64_t pixels, const Scaling& from, float* __restrict planes) {
+void unpack_colour(const uint32_t* __restrict packed, int64_t stride, int64_t count, const Scaling& from, float* __restrict planes) {
   const Scaling scaling = from;
-  for (int64_t i = 0; i < pixels; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     planes[i] = to_value(packed[i] & 255U, scaling);
-    planes[pixels + i] = to_value(packed[i] >> 8 & 255U, scaling);
-    planes[2 * pixels + i] = to_value(packed[i] >> 16 & 255U, scaling);
+    planes[stride + i] = to_value(packed[i] >> 8 & 255U, scaling);
+    planes[2 * stride + i] = to_value(packed[i] >> 16 & 255U, scaling);
   }
 }
 
-void unpack_grey(const uint8_t* __restrict packed, int64_t pixels, const Scaling& from, float* __restrict plane) {
+void unpack_grey(const uint8_t* __restrict packed, int64_t count, const Scaling& from, float* __restrict plane) {
   const Scaling scaling = from;
-  for (int64_t i = 0; i < pixels; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     plane[i] = to_value(packed[i], scaling);
   }
 }
@@ -88,6 +94,18 @@ void add_noise(uint64_t key, uint64_t id, float sigma, int64_t count, float* __r
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = JPEG_LOOPS;
 #else
+Scaling::Scaling(double low_value, double range)
+    : low(static_cast<float>(low_value)),
+      per_unit(static_cast<float>(255 / range)),
+      step_high(static_cast<float>(range / 255)),
+      step_low(0) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &step_high, sizeof bits);
+  bits &= 0xFFFFFF00U;
+  __builtin_memcpy(&step_high, &bits, sizeof bits);
+  step_low = static_cast<float>(range / 255 - static_cast<double>(step_high));
+}
+
 static const PixelLoops kBaselineLoops = JPEG_LOOPS;
 #if defined(JPEG_HAS_AVX2)
 extern const PixelLoops kAvx2Loops;

@@ -6,21 +6,26 @@
 
 namespace jpeg {
 
-/// Data units and bytes, all in float32:
-///   byte = floor(min(max((x - low) * per_unit + 1/2, 0), 255))    per_unit = 255 / range
-///   y    = low + (byte * range) / 255
+/// Levels (bytes) and data units, rounded to float32 after every operation but the one in brackets:
+///   level = floor(min(max((x - low) * per_unit + 1/2, 0), 255))       per_unit = 255 / range
+///   y     = low + [level * range / 255]
 struct Scaling {
-  float low = 0;
-  float range = 1;
-  float per_unit = 255;
+  /// Data value of level 0 and distance of level 255 from it.
+  Scaling(double low_value, double range);
+  Scaling() : Scaling(0, 1) {}
+  float low, per_unit;
+  /// range / 255 in two parts. The first has 16 bits, so its product with a level is exact, and a sum of two products takes the place of a
+  /// division, which costs twice as much as all the rest of the loop.
+  float step_high, step_low;
 };
 
+/// Planes are `stride` values apart; each function does `count` successive pixels.
 struct PixelLoops {
-  /// planes: [3][pixels] to red | green << 8 | blue << 16. False when a value is not finite.
-  bool (*pack_colour)(const float* planes, int64_t pixels, const Scaling& scaling, uint32_t* packed);
-  bool (*pack_grey)(const float* plane, int64_t pixels, const Scaling& scaling, uint8_t* packed);
-  void (*unpack_colour)(const uint32_t* packed, int64_t pixels, const Scaling& scaling, float* planes);
-  void (*unpack_grey)(const uint8_t* packed, int64_t pixels, const Scaling& scaling, float* plane);
+  /// Three planes to red | green << 8 | blue << 16. False when a value is not finite.
+  bool (*pack_colour)(const float* planes, int64_t stride, int64_t count, const Scaling& scaling, uint32_t* packed);
+  bool (*pack_grey)(const float* plane, int64_t count, const Scaling& scaling, uint8_t* packed);
+  void (*unpack_colour)(const uint32_t* packed, int64_t stride, int64_t count, const Scaling& scaling, float* planes);
+  void (*unpack_grey)(const uint8_t* packed, int64_t count, const Scaling& scaling, float* plane);
   /// y[i] += sigma * unchannel_normal(key, id, i, 0).
   void (*add_noise)(uint64_t key, uint64_t id, float sigma, int64_t count, float* y);
 };

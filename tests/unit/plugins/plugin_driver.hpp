@@ -171,7 +171,12 @@ class Channel {
       }
       std::vector<int64_t> shape{count};
       shape.insert(shape.end(), latent_shapes[i].extent, latent_shapes[i].extent + latent_shapes[i].ndim);
-      drawn.emplace(core->latent(instance, i)->id, Array<float>(shape));
+      const unchannel_latent* about = core->latent(instance, i);
+      if (about->dtype == UNCHANNEL_LATENT_I32) {
+        drawn.emplace(about->id, Array<int32_t>(shape));
+      } else {
+        drawn.emplace(about->id, Array<float>(shape));
+      }
     }
     Call call(*this, key, count, id0, drawn);
     unchannel_draw_latents_args args{sizeof args, nullptr, nullptr, call.latents.data(), static_cast<uint32_t>(call.latents.size()), 0};
