@@ -1,13 +1,17 @@
-// The jpeg channel against a bare libjpeg-turbo loop, one thread, both sides in one run:
+// The jpeg channel against bare libjpeg-turbo loops, one thread, all sides in one run:
 //   bench_jpeg [Google Benchmark options]
-// The bare loop does what a careful program does on 8 bit pixels that lie ready: one compress and one decompress struct for all images,
-// memory source and destination, complete JPEG streams. The channel starts from and ends with float32 planes; it is loaded with dlopen and
-// called through the interface. Both read the same noisy images; quality, subsampling and size are in the name. Repetitions are interleaved
-// at random, because other programs disturb the machine: compare medians.
+// bytes:   8 bit pixels, interleaved, ready in memory, in and out. One compress and one decompress struct for all images, memory source and
+//          destination, complete JPEG streams: what a careful program does.
+// planes:  the same loop from and to float32 planes, converted by plain loops.
+// channel: from and to float32 planes, loaded with dlopen and called through the interface, without noise.
+// noisy:   the channel with noise.
+// All sides see the same images; size, quality and subsampling are in the name. Repetitions are interleaved at random, because other
+// programs disturb the machine: compare medians of the CPU time.
 #include <benchmark/benchmark.h>
 
 #include "plugin_driver.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -45,9 +49,9 @@ Array<float> images(const Case& c) {
   return x;
 }
 
-void channel_loop(benchmark::State& state, const Case& c) {
+void channel_loop(benchmark::State& state, const Case& c, double noise_sigma) {
   Channel channel(UNCHANNEL_BENCH_PLUGIN);
-  if (channel.configure({c.planes, c.size, c.size}, {{"noise_sigma", 0.0}, {"chroma_subsampling", std::string(c.chroma)}}) !=
+  if (channel.configure({c.planes, c.size, c.size}, {{"noise_sigma", noise_sigma}, {"chroma_subsampling", std::string(c.chroma)}}) !=
       UNCHANNEL_OK) {
     state.SkipWithError(channel.error.c_str());
     return;
@@ -68,17 +72,31 @@ void channel_loop(benchmark::State& state, const Case& c) {
   state.SetItemsProcessed(state.iterations() * kBatch);
 }
 
-void bare_loop(benchmark::State& state, const Case& c) {
-  const auto x = images(c);
-  const auto row_bytes = static_cast<size_t>(c.size * c.planes);
-  std::vector<JSAMPLE> pixels(static_cast<size_t>(kBatch * c.size) * row_bytes), out(static_cast<size_t>(c.size) * row_bytes);
-  for (int64_t i = 0; i < kBatch; ++i) {
-    for (int64_t p = 0; p < c.size * c.size; ++p) {
-      for (int64_t plane = 0; plane < c.planes; ++plane) {
-        pixels[static_cast<size_t>((i * c.size * c.size + p) * c.planes + plane)] =
-            static_cast<JSAMPLE>(x.row(i)[plane * c.size * c.size + p] * 255 + 0.5F);
-      }
+/// planes [planes][size * size] in [0, 1] to interleaved levels and back.
+void to_levels(const Case& c, const float* planes, JSAMPLE* levels) {
+  const int64_t pixels = c.size * c.size;
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int64_t plane = 0; plane < c.planes; ++plane) {
+      levels[p * c.planes + plane] = static_cast<JSAMPLE>(std::clamp(planes[plane * pixels + p] * 255 + 0.5F, 0.0F, 255.0F));
     }
+  }
+}
+void to_planes(const Case& c, const JSAMPLE* levels, float* planes) {
+  const int64_t pixels = c.size * c.size;
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int64_t plane = 0; plane < c.planes; ++plane) {
+      planes[plane * pixels + p] = static_cast<float>(levels[p * c.planes + plane]) / 255;
+    }
+  }
+}
+
+void bare_loop(benchmark::State& state, const Case& c, bool from_planes) {
+  const auto x = images(c);
+  Array<float> y(x.shape());
+  const auto row_bytes = static_cast<size_t>(c.size * c.planes), image_bytes = row_bytes * static_cast<size_t>(c.size);
+  std::vector<JSAMPLE> pixels(from_planes ? image_bytes : kBatch * image_bytes), out(image_bytes);
+  for (int64_t i = 0; i < kBatch && !from_planes; ++i) {
+    to_levels(c, x.row(i), pixels.data() + static_cast<size_t>(i) * image_bytes);
   }
   std::vector<JSAMPROW> rows(static_cast<size_t>(c.size)), out_rows(rows.size());
   for (size_t row = 0; row < rows.size(); ++row) {
@@ -99,8 +117,11 @@ void bare_loop(benchmark::State& state, const Case& c) {
   std::vector<unsigned char> stream(65536 + out.size());
   for (auto _ : state) {
     for (int64_t i = 0; i < kBatch; ++i) {
+      if (from_planes) {
+        to_levels(c, x.row(i), pixels.data());
+      }
       for (size_t row = 0; row < rows.size(); ++row) {
-        rows[row] = pixels.data() + (static_cast<size_t>(i) * rows.size() + row) * row_bytes;
+        rows[row] = pixels.data() + (from_planes ? 0 : static_cast<size_t>(i) * image_bytes) + row * row_bytes;
       }
       unsigned char* begin = stream.data();
       unsigned long bytes = stream.size();
@@ -117,7 +138,11 @@ void bare_loop(benchmark::State& state, const Case& c) {
                             decompress.output_height - decompress.output_scanline);
       }
       jpeg_finish_decompress(&decompress);
+      if (from_planes) {
+        to_planes(c, out.data(), y.row(i));
+      }
       benchmark::DoNotOptimize(out.data());
+      benchmark::DoNotOptimize(y.values.data());
     }
   }
   state.SetItemsProcessed(state.iterations() * kBatch);
@@ -132,12 +157,15 @@ int main(int argc, char** argv) {
     char what[64];
     std::snprintf(what, sizeof what, "%dx%d_%s_q%d_%s", static_cast<int>(c.size), static_cast<int>(c.size), c.planes == 3 ? "rgb" : "grey",
                   static_cast<int>(c.quality), c.planes == 3 ? c.chroma : "4:0:0");
-    benchmark::RegisterBenchmark((std::string("bare/") + what).c_str(), [&c](benchmark::State& state) { bare_loop(state, c); });
-    benchmark::RegisterBenchmark((std::string("channel/") + what).c_str(), [&c](benchmark::State& state) { channel_loop(state, c); });
+    const auto add = [&what](const char* side, auto loop) { benchmark::RegisterBenchmark((std::string(side) + what).c_str(), loop); };
+    add("bytes/", [&c](benchmark::State& state) { bare_loop(state, c, false); });
+    add("planes/", [&c](benchmark::State& state) { bare_loop(state, c, true); });
+    add("channel/", [&c](benchmark::State& state) { channel_loop(state, c, 0); });
+    add("noisy/", [&c](benchmark::State& state) { channel_loop(state, c, 0.01); });
   }
   std::vector<char*> options(argv, argv + 1);
   char repetitions[] = "--benchmark_repetitions=25", interleaved[] = "--benchmark_enable_random_interleaving=true",
-       time[] = "--benchmark_min_time=0.05", aggregates[] = "--benchmark_report_aggregates_only=true";
+       time[] = "--benchmark_min_time=0.02", aggregates[] = "--benchmark_report_aggregates_only=true";
   options.insert(options.end(), {repetitions, interleaved, time, aggregates});
   options.insert(options.end(), argv + 1, argv + argc);
   int count = static_cast<int>(options.size());

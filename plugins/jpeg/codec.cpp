@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include <jerror.h>
@@ -17,10 +18,14 @@ void Codec::leave(j_common_ptr info) { std::longjmp(static_cast<ErrorManager*>(i
 namespace {
 
 constexpr int kStripBytes = 16384;
+constexpr int kPackedBytes = 4;  ///< of a pixel that goes into the compressor
 constexpr int kTallestMcu = 16;  ///< luma rows that libjpeg compresses at once
+/// Bytes behind the stream that the decompressor is told of and never needs: its fast Huffman decoder runs only while 512 bytes for each of
+/// up to 6 blocks are left, so a small image would never see it, and a large one not in its last part.
+constexpr size_t kFiller = 6 * 512;
 
-int strip_rows(const ImageFormat& format, int pixel_bytes) {
-  const int fitting = kStripBytes / (format.width * pixel_bytes) / kTallestMcu * kTallestMcu;
+int strip_rows(const ImageFormat& format) {
+  const int fitting = kStripBytes / (format.width * kPackedBytes) / kTallestMcu * kTallestMcu;
   return std::min(format.height, std::max(kTallestMcu, fitting));
 }
 
@@ -30,14 +35,15 @@ Codec::Codec(const ImageFormat& format, const Scaling& scaling)
     : format_(format),
       scaling_(scaling),
       stream_capacity_(4096 + static_cast<size_t>(format.width) * static_cast<size_t>(format.height) / 2) {
-  const int pixel_bytes = format.colour ? 4 : 1;
-  rows_.resize(static_cast<size_t>(strip_rows(format, pixel_bytes)));
-  const size_t stride = static_cast<size_t>(format.width) * static_cast<size_t>(pixel_bytes);
-  strip_.resize((rows_.size() * stride + 3) / 4);
-  for (size_t row = 0; row < rows_.size(); ++row) {
-    rows_[row] = reinterpret_cast<JSAMPROW>(strip_.data()) + row * stride;
+  const auto rows = static_cast<size_t>(strip_rows(format));
+  strip_.resize(rows * static_cast<size_t>(format.width));
+  const int bytes_out = format.colour ? kPackedBytes : 1;
+  for (size_t row = 0; row < rows; ++row) {
+    const auto first = static_cast<JSAMPROW>(static_cast<void*>(strip_.data()));
+    rows_in_.push_back(first + row * static_cast<size_t>(format.width * kPackedBytes));
+    rows_out_.push_back(first + row * static_cast<size_t>(format.width * bytes_out));
   }
-  stream_.reset(static_cast<uint8_t*>(std::malloc(stream_capacity_)));
+  stream_.reset(static_cast<uint8_t*>(std::malloc(stream_capacity_ + kFiller)));
   if (!stream_) {
     throw std::bad_alloc();
   }
@@ -64,9 +70,14 @@ void Codec::create() {
   compress_.dest = &destination_;
   compress_.image_width = static_cast<JDIMENSION>(format_.width);
   compress_.image_height = static_cast<JDIMENSION>(format_.height);
-  compress_.input_components = format_.colour ? 4 : 1;
-  compress_.in_color_space = format_.colour ? JCS_EXT_RGBX : JCS_GRAYSCALE;
+  compress_.input_components = kPackedBytes;
+  compress_.in_color_space = JCS_EXT_RGBX;
   jpeg_set_defaults(&compress_);
+  if (!format_.colour) {
+    // Grey goes in as three equal colours. The weights of luma add up to exactly 1 in libjpeg's fixed point, so it comes out unchanged, and
+    // libjpeg-turbo has vector code for this, but a loop over single bytes, a sixth of the whole time, for rows that are grey already.
+    jpeg_set_colorspace(&compress_, JCS_GRAYSCALE);
+  }
   compress_.dct_method = format_.dct;
   compress_.write_JFIF_header = FALSE;  // nobody reads it
   compress_.comp_info[0].h_samp_factor = format_.colour ? format_.chroma_step_x : 1;
@@ -101,11 +112,11 @@ Outcome Codec::compress(const float* planes, int quality) noexcept {
   jpeg_start_compress(&compress_, FALSE);
   while (compress_.next_scanline < compress_.image_height) {
     const auto row = static_cast<int>(compress_.next_scanline);
-    const int rows = std::min(static_cast<int>(rows_.size()), format_.height - row);
+    const int rows = std::min(static_cast<int>(rows_in_.size()), format_.height - row);
     if (!pack(planes, row, rows)) {
       return fail(Outcome::kNotFinite);
     }
-    if (jpeg_write_scanlines(&compress_, rows_.data(), static_cast<JDIMENSION>(rows)) != static_cast<JDIMENSION>(rows)) {
+    if (jpeg_write_scanlines(&compress_, rows_in_.data(), static_cast<JDIMENSION>(rows)) != static_cast<JDIMENSION>(rows)) {
       return fail(Outcome::kFailed);  // never: only a destination that suspends stops early
     }
   }
@@ -120,18 +131,18 @@ Outcome Codec::decompress(float* planes) noexcept {
   if (!created_) {
     return Outcome::kFailed;
   }
-  jpeg_mem_src(&decompress_, stream_.get(), stream_bytes_);
+  jpeg_mem_src(&decompress_, stream_.get(), stream_bytes_ + kFiller);
   jpeg_read_header(&decompress_, TRUE);
   if (decompress_.image_width != compress_.image_width || decompress_.image_height != compress_.image_height) {
     return fail(Outcome::kFailed);  // before libjpeg reserves memory for it
   }
-  decompress_.out_color_space = compress_.in_color_space;
+  decompress_.out_color_space = format_.colour ? JCS_EXT_RGBX : JCS_GRAYSCALE;
   decompress_.dct_method = format_.dct;
   jpeg_start_decompress(&decompress_);
   for (int row = 0; row < format_.height;) {
-    const int rows = std::min(static_cast<int>(rows_.size()), format_.height - row);
+    const int rows = std::min(static_cast<int>(rows_in_.size()), format_.height - row);
     for (int done = 0; done < rows;) {
-      done += static_cast<int>(jpeg_read_scanlines(&decompress_, rows_.data() + done, static_cast<JDIMENSION>(rows - done)));
+      done += static_cast<int>(jpeg_read_scanlines(&decompress_, rows_out_.data() + done, static_cast<JDIMENSION>(rows - done)));
     }
     unpack(row, rows, planes);
     row += rows;
@@ -144,7 +155,7 @@ bool Codec::pack(const float* planes, int row, int rows) {
   const int64_t first = int64_t{row} * format_.width, count = int64_t{rows} * format_.width;
   const int64_t stride = int64_t{format_.height} * format_.width;
   return format_.colour ? pixel_loops().pack_colour(planes + first, stride, count, scaling_, strip_.data())
-                        : pixel_loops().pack_grey(planes + first, count, scaling_, rows_[0]);
+                        : pixel_loops().pack_grey(planes + first, count, scaling_, strip_.data());
 }
 
 void Codec::unpack(int row, int rows, float* planes) {
@@ -153,7 +164,7 @@ void Codec::unpack(int row, int rows, float* planes) {
   if (format_.colour) {
     pixel_loops().unpack_colour(strip_.data(), stride, count, scaling_, planes + first);
   } else {
-    pixel_loops().unpack_grey(rows_[0], count, scaling_, planes + first);
+    pixel_loops().unpack_grey(rows_out_[0], count, scaling_, planes + first);
   }
 }
 
@@ -167,7 +178,7 @@ void Codec::restart_output(j_compress_ptr info) {
 boolean Codec::grow_output(j_compress_ptr info) {
   Codec& codec = *static_cast<Destination*>(info->dest)->codec;
   const size_t used = codec.stream_capacity_;
-  auto* larger = static_cast<uint8_t*>(std::realloc(codec.stream_.get(), 2 * used));
+  auto* larger = static_cast<uint8_t*>(std::realloc(codec.stream_.get(), 2 * used + kFiller));
   if (larger == nullptr) {
     info->err->msg_code = JERR_OUT_OF_MEMORY;
     leave(reinterpret_cast<j_common_ptr>(info));
@@ -183,6 +194,7 @@ boolean Codec::grow_output(j_compress_ptr info) {
 void Codec::end_output(j_compress_ptr info) {
   Codec& codec = *static_cast<Destination*>(info->dest)->codec;
   codec.stream_bytes_ = codec.stream_capacity_ - info->dest->free_in_buffer;
+  std::memset(codec.stream_.get() + codec.stream_bytes_, 0, kFiller);
 }
 
 }  // namespace jpeg

@@ -74,9 +74,9 @@ class Codec {
   jpeg_decompress_struct decompress_{};
   bool created_ = false;
   int quality_ = 0;  ///< whose tables both sides hold
-  /// [rows][width], a part of the image that stays in the first cache. colour: 4 bytes a pixel (red, green, blue, ignored), grey: 1.
+  /// [rows][width], a part of the image that stays in the first cache: red, green, blue, ignored; grey comes out as one byte a pixel.
   std::vector<uint32_t> strip_;
-  std::vector<JSAMPROW> rows_;
+  std::vector<JSAMPROW> rows_in_, rows_out_;
   std::unique_ptr<uint8_t[], Free> stream_;
   size_t stream_capacity_, stream_bytes_ = 0;
 };

@@ -43,11 +43,12 @@ bool pack_colour(const float* __restrict planes, int64_t stride, int64_t count, 
   return bad >> 31 == 0;
 }
 
-bool pack_grey(const float* __restrict plane, int64_t count, const Scaling& to, uint8_t* __restrict packed) {
+bool pack_grey(const float* __restrict plane, int64_t count, const Scaling& to, uint32_t* __restrict packed) {
   const Scaling scaling = to;
   uint32_t bad = 0;
   for (int64_t i = 0; i < count; ++i) {
-    packed[i] = static_cast<uint8_t>(to_level(plane[i], scaling));
+    const uint32_t level = to_level(plane[i], scaling);
+    packed[i] = level | level << 8 | level << 16;
     bad |= not_finite(plane[i]);
   }
   return bad >> 31 == 0;

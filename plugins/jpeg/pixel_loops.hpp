@@ -23,7 +23,8 @@ struct Scaling {
 struct PixelLoops {
   /// Three planes to red | green << 8 | blue << 16. False when a value is not finite.
   bool (*pack_colour)(const float* planes, int64_t stride, int64_t count, const Scaling& scaling, uint32_t* packed);
-  bool (*pack_grey)(const float* plane, int64_t count, const Scaling& scaling, uint8_t* packed);
+  /// One plane, the same level three times.
+  bool (*pack_grey)(const float* plane, int64_t count, const Scaling& scaling, uint32_t* packed);
   void (*unpack_colour)(const uint32_t* packed, int64_t stride, int64_t count, const Scaling& scaling, float* planes);
   void (*unpack_grey)(const uint8_t* packed, int64_t count, const Scaling& scaling, float* plane);
   /// y[i] += sigma * unchannel_normal(key, id, i, 0).
