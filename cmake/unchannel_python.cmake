@@ -1,5 +1,5 @@
-# Tests written in Python run with the interpreter that script/setup placed in .deps/python (NumPy, SciPy, Astropy, h5py), or with
-# any python3, where only those that need no package can pass; the others end with code 77, which ctest lists as skipped.
+# Tests written in Python run with the interpreter that script/setup placed in .deps/python (NumPy, SciPy, Astropy, h5py, Pillow),
+# or with any python3, where only those that need no package can pass; the others end with code 77, which ctest lists as skipped.
 find_program(UNCHANNEL_PYTHON python3 HINTS "${PROJECT_SOURCE_DIR}/.deps/python/bin" NO_CMAKE_SYSTEM_PATH NO_SYSTEM_ENVIRONMENT_PATH)
 if(NOT UNCHANNEL_PYTHON)
   find_program(UNCHANNEL_PYTHON python3)

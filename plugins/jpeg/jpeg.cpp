@@ -69,7 +69,7 @@ class Jpeg final : public Schema {
   }
 
  private:
-  /// Codecs that wait for their next task: creating one costs about a third of a round trip of 32 x 32 pixels.
+  /// Codecs that wait for their next task. Kept between calls: small batches would otherwise spend much of their time on creating them.
   class Pool {
    public:
     std::unique_ptr<Codec> take(const ImageFormat& format, const Scaling& scaling) {

@@ -14,8 +14,8 @@ struct Scaling {
   Scaling(double low_value, double range);
   Scaling() : Scaling(0, 1) {}
   float low, per_unit;
-  /// range / 255 in two parts. The first has 16 bits, so its product with a level is exact, and a sum of two products takes the place of a
-  /// division, which costs twice as much as all the rest of the loop.
+  /// range / 255 in two parts. The first has 16 bits, so its product with a level is exact, and a sum of two products gives the bits of a
+  /// division, which is slow in vector code.
   float step_high, step_low;
 };
 
