@@ -3,6 +3,7 @@ import re
 from dataclasses import dataclass
 
 FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})\s*([\w+-]*)")
+SOURCE = re.compile(r"^\s*<!--\s*from:\s*(\S+)\s*-->\s*$")
 MARK = re.compile(r"^\s*<!--\s*not run:\s*(.*?)\s*-->\s*$")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
@@ -15,10 +16,11 @@ class Block:
     text: str
     line: int          # of the opening fence, counted from 1
     not_run: str = ""  # the reason when it is marked, "" when it is to be run
+    source: str = ""   # the file that a listing is a part of, "" when none is named
 
 
 def blocks(text):
-    """Every fenced block. A mark `<!-- not run: reason -->` stands on the line before the fence."""
+    """Every fenced block. A mark `<!-- not run: reason -->` or `<!-- from: file -->` stands on the line before the fence."""
     found, lines, index = [], text.splitlines(), 0
     while index < len(lines):
         fence = FENCE.match(lines[index])
@@ -26,7 +28,8 @@ def blocks(text):
             index += 1
             continue
         mark = MARK.match(lines[index - 1]) if index else None
-        block = Block(fence.group(3).lower(), "", index + 1, mark.group(1) if mark else "")
+        source = SOURCE.match(lines[index - 1]) if index else None
+        block = Block(fence.group(3).lower(), "", index + 1, mark.group(1) if mark else "", source.group(1) if source else "")
         body, index = [], index + 1
         while index < len(lines) and not lines[index].strip().startswith(fence.group(2)):
             body.append(lines[index].removeprefix(fence.group(1)))

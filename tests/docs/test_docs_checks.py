@@ -5,6 +5,7 @@ import unittest
 
 import check_commands
 import check_links
+import check_listings
 import markdown
 
 
@@ -65,6 +66,24 @@ class Checks(unittest.TestCase):
     def test_invalid_toml_is_found(self):
         self.assertEqual(len(self.check("```toml\na = \n```\n")[0]), 1)
         self.assertEqual(self.check("```toml\na = 1\n```\n")[0], [])
+
+    def test_a_listing_must_be_a_part_of_a_tested_file(self):
+        os.makedirs(os.path.join(self.folder.name, "plugin-api", "template", "c"))
+        self.write("plugin-api/template/c/NAME.c", "int a;\n  int @NAME@;\nint b;\n")
+        self.write("README.md", "int c;\n")
+        mark = "<!-- from: plugin-api/template/c/NAME.c -->\n"
+        for text, complaint in [(mark + "```c\n  int my_instrument;\nint b;\n```\n", None),
+                                ("```c\nint a;\n```\n", "page.md:1: has no"),
+                                (mark + "```c\nint b;\nint a;\n```\n", "page.md:2: is no part of"),
+                                (mark + "```c\nint @NAME@;\n```\n", "page.md:2: is no part of"),
+                                (mark + "```c\nint my_instrument;\n```\n", "page.md:2: is no part of"),
+                                (mark + "```c\n\n```\n", "page.md:2: is empty"),
+                                ("<!-- from: absent.c -->\n```c\nint a;\n```\n", "page.md:2: absent.c is not"),
+                                ("<!-- from: README.md -->\n```c\nint c;\n```\n", "page.md:2: README.md is not"),
+                                ("```text\nanything\n```\n", None)]:
+            self.write("page.md", text)
+            complaints, _ = check_listings.check_page(self.folder.name, "page.md")
+            self.assertEqual([found[:len(complaint)] for found in complaints] if complaint else complaints, [complaint] if complaint else [])
 
     def test_broken_links_and_anchors_are_found(self):
         self.write("other.md", "# Head\n")

@@ -3,7 +3,7 @@
 # Header roots of a module: <unchannel/NAME/...> lives in this folder.
 CORE = ["base", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
         "verification", "diagnostics", "report"]
-CHANNELS = ["plugin_host", "conformance", "tensor"]
+CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 
 # module -> modules it may include directly; everything they may include comes with them.
 DIRECT = {
@@ -37,7 +37,8 @@ TREES = {
 }
 
 # Folders whose code must build without torch: the worker links them, and the asan and tsan presets consist of them.
-TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/data", "channels/plugin_host", "channels/conformance", "apps/worker"]
+TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/data", "channels/plugin_host", "channels/plugin_project", "channels/conformance",
+              "apps/worker"]
 TORCH_INCLUDES = ("torch/", "ATen/", "c10/")
 
 MAX_FILES_WITH_TORCH_NN = 100

@@ -156,7 +156,7 @@ void add_common(CLI::App& command, const std::shared_ptr<PluginsArguments>& argu
 
 void add_plugins_command(CLI::App& app) {
   auto arguments = std::make_shared<PluginsArguments>();
-  CLI::App* plugins = app.add_subcommand("plugins", "list, describe and check instrument plugins");
+  CLI::App* plugins = app.add_subcommand("plugins", "list, describe, check and begin instrument plugins");
   plugins->require_subcommand(1);
   plugins->footer(
       "Folders: --plugin-dir, UNCHANNEL_PLUGIN_PATH (colons between), ~/.local/share/unchannel/plugins, the installed one\n"
@@ -170,6 +170,7 @@ void add_plugins_command(CLI::App& app) {
   add_common(*info_command, arguments);
   info_command->callback([arguments] { info(*arguments); });
   add_plugins_check_commands(*plugins);
+  add_plugins_new_command(*plugins);
 }
 
 }  // namespace unchannel

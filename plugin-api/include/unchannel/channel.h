@@ -496,7 +496,7 @@ UNCHANNEL_EXPORT const unchannel_module* unchannel_entry(uint32_t host_abi_major
 /* ---- reading growing structs ---- */
 
 /* Copies a call-argument struct into `own` (own_size = sizeof, of this header): a tail that the caller does not have reads as zero, a
- * longer one is ignored. BAD_ARGUMENT when it is shorter than v1_size or when the chain pointer is set. See template/ for its use. */
+ * longer one is ignored. BAD_ARGUMENT when it is shorter than v1_size or when the chain pointer is set. examples/raw_abi uses it. */
 static inline int32_t unchannel_take_args(void* own, uint64_t own_size, const void* args, uint64_t v1_size) {
   uint64_t size = 0;
   const void* next = NULL;

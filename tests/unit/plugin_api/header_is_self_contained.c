@@ -1,5 +1,9 @@
 #include <unchannel/channel.h>
 #include <unchannel/random.h>
+#include <unchannel/simple.h>
+
+static const unchannel_simple kEmpty = {0};
+UNCHANNEL_SIMPLE_MODULE(kEmpty)
 
 /* Sizes of v1.0: while the minor version is 0 they are those of the structs; later the structs may only be larger. */
 #define AT_LEAST(type, v1_size) \

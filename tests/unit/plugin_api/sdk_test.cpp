@@ -133,7 +133,8 @@ TEST_P(StructSize, AcceptsLongerIgnoresTheTailAndRefusesShorterOrChained) {
   EXPECT_EQ(simulate(UNCHANNEL_BATCH_V1_SIZE, UNCHANNEL_SIMULATE_ARGS_V1_SIZE, &tx), UNCHANNEL_BAD_ARGUMENT);
 }
 INSTANTIATE_TEST_SUITE_P(Plugins, StructSize,
-                         testing::Values(kLibrary, std::string(UNCHANNEL_BINARY_DIR "/test-plugins/awgn_template.so")));
+                         testing::Values(kLibrary, std::string(UNCHANNEL_BINARY_DIR "/test-plugins/awgn_raw_abi.so"),
+                                         std::string(UNCHANNEL_BINARY_DIR "/test-plugins/simple_plugin.so")));
 
 TEST(StructSize, AMissingTailReadsAsZero) {
   struct V2 {

@@ -3,7 +3,11 @@
 import ctypes
 import os
 import pathlib
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 
 try:
@@ -36,6 +40,55 @@ class Philox(unittest.TestCase):
             ([0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], 0x299F31D0A4093822, "d16cfe09 94fdcceb 5001e420 24126ea1"),
         ]:
             self.assertEqual(" ".join(f"{word:08x}" for word in random.philox4x32_10(counter, key)), expected)
+
+
+class KnownAnswers(unittest.TestCase):
+    """known_answers.h, which C, C++ and CUDA are compared with, too."""
+
+    @classmethod
+    def setUpClass(cls):
+        here = pathlib.Path(__file__).parent
+        cls.text = (here / "known_answers.h").read_text()
+        cls.generated = subprocess.run([sys.executable, "-B", str(here / "known_answers.py")], check=True, capture_output=True, text=True).stdout
+
+    def rows(self, table):
+        body = re.search(rf"{table}\[\] = {{(.*?)}};", self.text, re.DOTALL).group(1)
+        return [[float(n) if "." in n else int(n.rstrip("u"), 16) for n in re.split(r",\s*", row)] for row in re.findall(r"{([^{}]+)}", body)]
+
+    def test_the_file_is_what_its_generator_writes(self):
+        self.assertEqual(self.text, self.generated)
+
+    def test_derived_keys(self):
+        rows = self.rows("kKnownKeys")
+        self.assertEqual(len(rows), 3)
+        for key, domain, value, derived in rows:
+            self.assertEqual(random.derive(key, random.tag(domain, value)), derived)
+
+    def test_draws(self):
+        rows = self.rows("kKnownDraws")
+        self.assertEqual(len(rows), 9)
+        for key, sample, element, block, word, uniform, normal in rows:
+            self.assertEqual(random.words(key, sample, 1, block=block, element0=element)[0, 0], word)
+            if element >= 2**20:
+                continue  # the other functions fill from element 0, and this one is the last of 2^32
+            self.assertEqual(random.uniform(key, sample, element + 1, block=block)[0, element], uniform)
+            # known_answers_check.h derives the tolerance
+            self.assertAlmostEqual(float(random.normal(key, sample, element + 1, block=block)[0, element]), normal, delta=1e-6)
+
+
+class Cuda(unittest.TestCase):
+    @unittest.skipIf(shutil.which("nvcc") is None, "nvcc is not in PATH: known_answers.cu was not compiled")
+    def test_known_answers_and_the_bits_of_the_host_hold_on_a_gpu(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = str(pathlib.Path(folder) / "known_answers")
+            source = str(pathlib.Path(__file__).parent / "known_answers.cu")
+            built = subprocess.run(["nvcc", "-std=c++17", "-I", str(ROOT / "plugin-api" / "include"), source, "-o", program],
+                                   capture_output=True, text=True)
+            self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
+            done = subprocess.run([program], capture_output=True, text=True)
+        if done.returncode == 77:
+            self.skipTest("known_answers.cu was compiled, and there is no GPU to run it on")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 class Twin(unittest.TestCase):

@@ -1,4 +1,4 @@
-/* A complete channel in C: additive white Gaussian noise, y = x + sigma * n. Copy this folder and change it.
+/* A complete channel on channel.h alone: additive white Gaussian noise, y = x + sigma * n. unchannel/simple.h does most of this for you.
  *
  * Rule for call-argument structs: they grow at their end, so never compare struct_size with ==. unchannel_take_args() copies what the
  * caller has into our own struct, zeroes what it does not have yet and drops what we do not know yet. Every call below starts with it.

@@ -1,4 +1,4 @@
-// The C template, and random.h used from C: exact values by the formula y = x + sigma n.
+// The example on the bare ABI, and random.h used from C: exact values by the formula y = x + sigma n.
 #include <gtest/gtest.h>
 #include <unchannel/random.h>
 
@@ -9,9 +9,9 @@ namespace {
 using unchannel::test::Array;
 using unchannel::test::Channel;
 
-const std::string kLibrary = UNCHANNEL_BINARY_DIR "/test-plugins/awgn_template.so";
+const std::string kLibrary = UNCHANNEL_BINARY_DIR "/test-plugins/awgn_raw_abi.so";
 
-TEST(Template, AddsExactlyTheNoiseOfTheDerivedKey) {
+TEST(RawAbiExample, AddsExactlyTheNoiseOfTheDerivedKey) {
   Channel channel(kLibrary);
   ASSERT_EQ(channel.configure({5, 3}, {{"sigma", 0.25}}), UNCHANNEL_OK) << channel.error;
   EXPECT_EQ(channel.y_shape, (std::vector<int64_t>{5, 3}));
@@ -24,7 +24,7 @@ TEST(Template, AddsExactlyTheNoiseOfTheDerivedKey) {
   EXPECT_EQ(channel.mean(x, {}).values, x.values);
 }
 
-TEST(Template, RefusesABadSigmaAndKeepsTheFormerOne) {
+TEST(RawAbiExample, RefusesABadSigmaAndKeepsTheFormerOne) {
   Channel channel(kLibrary);
   ASSERT_EQ(channel.configure({2}, {{"sigma", 0.0}}), UNCHANNEL_OK);
   EXPECT_EQ(channel.configure({2}, {{"sigma", -1.0}}), UNCHANNEL_BAD_ARGUMENT);
@@ -33,7 +33,7 @@ TEST(Template, RefusesABadSigmaAndKeepsTheFormerOne) {
   EXPECT_EQ(channel.simulate(1, x, {}).values, x.values);
 }
 
-TEST(Template, ReturnsAConfigurationThatTomlCanRead) {
+TEST(RawAbiExample, ReturnsAConfigurationThatTomlCanRead) {
   Channel channel(kLibrary);
   ASSERT_EQ(channel.configure({2}, {{"sigma", 0.1}}), UNCHANNEL_OK);
   EXPECT_EQ(channel.canonical, "sigma = 1.0000000000000001e-01\n");

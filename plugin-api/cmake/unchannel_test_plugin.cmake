@@ -1,0 +1,41 @@
+# unchannel_test_plugin(NAME): what unchannel thinks of the plugin NAME, as tests of ctest (after enable_testing()):
+#   NAME.loads  it loads in a process of its own and describes itself     (unchannel-worker)
+#   NAME.info   its parameters and latents for people                     (unchannel)
+#   NAME.check  every check of `unchannel plugins check` that applies     (either)
+# A program is looked for in PATH and under CMAKE_PREFIX_PATH. A test that this installation cannot run is listed by ctest as disabled,
+# never left out and never passed.
+
+function(unchannel_test_plugin name)
+  find_program(UNCHANNEL_PROGRAM unchannel)
+  find_program(UNCHANNEL_WORKER unchannel-worker)
+  set(file "$<TARGET_FILE:${name}>")
+  # The checks are younger than the package: a program without them shows other help.
+  set(checker "")
+  if(UNCHANNEL_PROGRAM)
+    execute_process(COMMAND "${UNCHANNEL_PROGRAM}" plugins check --help OUTPUT_VARIABLE help ERROR_QUIET)
+    if(help MATCHES "Usage:[^\n]* plugins check")
+      set(checker "${UNCHANNEL_PROGRAM}" plugins check)
+    endif()
+  endif()
+  if(UNCHANNEL_WORKER AND NOT checker)
+    execute_process(COMMAND "${UNCHANNEL_WORKER}" ERROR_VARIABLE help OUTPUT_QUIET)
+    if(help MATCHES "--check-all")
+      set(checker "${UNCHANNEL_WORKER}" --check-all)
+    endif()
+  endif()
+
+  add_test(NAME ${name}.loads COMMAND "${UNCHANNEL_WORKER}" --probe "${file}")
+  # The worker's answer is one line of JSON; its exit status says only that it could answer.
+  set_tests_properties(${name}.loads PROPERTIES PASS_REGULAR_EXPRESSION "\"good\":true")
+  add_test(NAME ${name}.info COMMAND "${UNCHANNEL_PROGRAM}" plugins info "${file}")
+  add_test(NAME ${name}.check COMMAND ${checker} "${file}")
+  if(NOT UNCHANNEL_WORKER)
+    set_tests_properties(${name}.loads PROPERTIES DISABLED ON)
+  endif()
+  if(NOT UNCHANNEL_PROGRAM)
+    set_tests_properties(${name}.info PROPERTIES DISABLED ON)
+  endif()
+  if(checker STREQUAL "")
+    set_tests_properties(${name}.check PROPERTIES DISABLED ON)
+  endif()
+endfunction()
