@@ -69,6 +69,8 @@ PartOutcome run_part(const CallFrame& frame, const std::uint64_t* ids, std::int3
 
 std::string sample_status_text(std::int32_t status) {
   switch (status) {
+    case kSampleCrashed:
+      return "its worker process died twice";
     case UNCHANNEL_SAMPLE_OK:
       return "fine";
     case UNCHANNEL_SAMPLE_FAILED:

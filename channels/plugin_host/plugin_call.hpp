@@ -22,6 +22,9 @@ struct PluginSampleFailure {
 };
 using PluginSampleFailures = std::vector<PluginSampleFailure>;
 
+/// The host's own sample status: the worker process died on this sample twice.
+constexpr std::int32_t kSampleCrashed = -1;
+
 /// "out of the channel's domain", "non-finite input or result", "the plugin's code 1003".
 std::string sample_status_text(std::int32_t status);
 

@@ -1,11 +1,7 @@
 #include "plugin_channel.hpp"
 
-#include <unchannel/random.h>
-
 #include <algorithm>
-#include <cstring>
 #include <unchannel/base/error.hpp>
-#include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
 
 #include "parameters.hpp"
@@ -13,10 +9,6 @@
 
 namespace unchannel {
 namespace {
-
-std::uint64_t purpose_key(std::uint64_t key, std::uint32_t purpose) {
-  return unchannel_derive(key, unchannel_tag(UNCHANNEL_TAG_PURPOSE, purpose));
-}
 
 /// Holds what a call into the plugin needs: the library for PROCESS_SERIAL, the instance, or a share of it.
 class CallLock {
@@ -41,20 +33,22 @@ class CallLock {
 std::unique_ptr<PluginChannel> PluginChannel::create(const PluginRegistry& registry, const std::string& id) {
   const auto found = registry.find(id);
   const ProbeResult& probe = found.library->probe;
-  for (const auto& [file, sha256] : probe.needed) {
-    check<PluginError>(sha256_file(file) == sha256, "{}: its library {} has changed since it was probed.", probe.file.string(), file);
-  }
-  return std::unique_ptr<PluginChannel>(new PluginChannel(registry, Library::load(probe.file, probe.sha256), id));
+  PluginRegistry::check_unchanged(probe);
+  return create(Library::load(probe.file, probe.sha256), id, {registry.pool(), registry.settings().log, registry.settings().progress});
 }
 
-PluginChannel::PluginChannel(const PluginRegistry& registry, Library& library, const std::string& id)
+std::unique_ptr<PluginChannel> PluginChannel::create(Library& library, const std::string& id, PluginServices services) {
+  return std::unique_ptr<PluginChannel>(new PluginChannel(library, id, std::move(services)));
+}
+
+PluginChannel::PluginChannel(Library& library, const std::string& id, PluginServices services)
     : library_(library),
-      pool_(registry.pool()),
+      pool_(services.pool),
       host_({.name = id,
              .library = library.file(),
-             .pool = registry.pool(),
-             .log = registry.settings().log,
-             .progress = registry.settings().progress}) {
+             .pool = std::move(services.pool),
+             .log = std::move(services.log),
+             .progress = std::move(services.progress)}) {
   description_.id = id;
   library_.acquire();
   try {
@@ -85,11 +79,13 @@ PluginChannel::~PluginChannel() {
   library_.release();
 }
 
-std::string PluginChannel::place() const { return fmt::format("{}: channel {}: ", library_.file().string(), description_.id); }
+PluginFile PluginChannel::file() const {
+  return {library_.file(), library_.sha256(), fmt::format("{}.{}", library_.module().abi_major, library_.module().abi_minor)};
+}
 
 void PluginChannel::check_usable() const {
-  check<PluginError>(!library_.broken(), "{}the library reported MODULE_BROKEN earlier; start the program again.", place());
-  check<PluginError>(!broken_, "{}the channel reported INSTANCE_BROKEN earlier and cannot be used any more.", place());
+  if (library_.broken()) throw PluginError(place() + "the library reported MODULE_BROKEN earlier; start the program again.");
+  if (broken_) throw PluginError(place() + "the channel reported INSTANCE_BROKEN earlier and cannot be used any more.");
 }
 
 bool PluginChannel::offers(const char* extension) const { return core_->get_extension(instance_, extension) != nullptr; }
@@ -182,42 +178,29 @@ std::vector<const unchannel_tensor*> PluginChannel::latent_tensors(CallTensors& 
   return list;
 }
 
-void PluginChannel::check_latents(const char* function, InLatents latents, bool all_active) const {
-  check<ShapeError>(latents.size() == active_.latents.size(), "{}{}: got {} latents, the channel has {}.", place(), function,
-                    latents.size(), active_.latents.size());
-  for (std::size_t i = 0; i < latents.size(); ++i) {
-    const LatentLayout& layout = active_.latents[i];
-    check<ShapeError>(layout.active || !latents[i], "{}{}: this configuration has no latent '{}'.", place(), function,
-                      description_.latents[i].id);
-    check<ShapeError>(!all_active || !layout.active || latents[i], "{}{}: latent '{}' is missing.", place(), function,
-                      description_.latents[i].id);
-  }
-}
-
 void PluginChannel::settle_status(const char* function, std::int32_t status, const std::string& error) const {
   if (status == UNCHANNEL_OK) return;
   if (status == UNCHANNEL_CANCELLED && stop_requested() != 0) throw InterruptedError(place() + function + " was stopped", stop_requested());
   if (status == UNCHANNEL_MODULE_BROKEN) library_.mark_broken();
   if (status < UNCHANNEL_OK || status >= UNCHANNEL_INSTANCE_BROKEN) broken_ = true;  // an unknown status: expect the worst
-  throw PluginError(fmt::format("{}{} failed with {}: {}", place(), function, status_name(status),
-                                error.empty() ? "the plugin gives no reason." : error));
+  throw PluginStatusError(status, place() + function, error);
 }
 
-PluginSampleFailures PluginChannel::call(const char* function, std::uint64_t key, std::span<const std::uint64_t> ids, std::int64_t count,
-                                         const Call& call) const {
+PluginSampleFailures PluginChannel::run(const BatchCall& call) const {
   const CallLock lock(description_.thread_class, library_, mutex_);
   check_usable();
-  check<PluginError>(active_.set, "{}{} before configure.", place(), function);
   CallFrame frame;
-  frame.key = key;
+  frame.key = call.key;
   frame.workspace_bytes = active_.workspace_bytes;
   frame.workspace_bytes_per_sample = active_.workspace_bytes_per_sample;
   frame.split = description_.thread_class == UNCHANNEL_THREADS_REENTRANT && description_.determinism == UNCHANNEL_DETERMINISM_PER_SAMPLE;
   frame.elements_per_sample = active_.x_size + active_.y_size;
   frame.pool = pool_.get();
   frame.workspaces = &workspaces_;
-  CallOutcome outcome = run_call(frame, ids, count, call);
-  settle_status(function, outcome.status, outcome.error);
+  CallOutcome outcome = run_call(frame, call.ids, call.count, [&](CallTensors& tensors, const unchannel_batch& batch) {
+    return call.kind == CallKind::kDrawLatents ? draw_latents_part(call, tensors, batch) : call_part(call, tensors, batch);
+  });
+  settle_status(call_name(call.kind), outcome.status, outcome.error);
   return std::move(outcome.failures);
 }
 
@@ -234,99 +217,56 @@ Args make_args(const std::vector<const unchannel_tensor*>& latents) {
 
 }  // namespace
 
-PluginSampleFailures PluginChannel::draw_latents(std::uint64_t key, std::span<const std::uint64_t> ids, const float* x,
-                                                 OutLatents latents) const {
-  const std::vector<const void*> wanted(latents.begin(), latents.end());
-  check_latents("draw_latents", wanted, false);
-  bool needs_x = false;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (!wanted[i]) continue;
-    const LatentDescription& latent = description_.latents[i];
-    check<ConfigError>(!latent.data_only(), "{}latent '{}' cannot be drawn; it must come with the observations.", place(), latent.id);
-    needs_x = needs_x || latent.depends_on_signal();
+std::int32_t PluginChannel::draw_latents_part(const BatchCall& call, CallTensors& tensors, const unchannel_batch& batch) const {
+  std::vector<const unchannel_tensor*> list(active_.latents.size(), nullptr);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    list[i] = tensors.out(call.latents_out[i], active_.latents[i].shape, latent_dtype(description_.latents[i].dtype));
   }
-  check<ShapeError>(!needs_x || x, "{}draw_latents: a latent depends on the signal, which is missing.", place());
-  return call("draw_latents", purpose_key(key, UNCHANNEL_PURPOSE_LATENTS), ids, static_cast<std::int64_t>(ids.size()),
-              [&](CallTensors& tensors, const unchannel_batch& batch) {
-                std::vector<const unchannel_tensor*> list(active_.latents.size(), nullptr);
-                for (std::size_t i = 0; i < latents.size(); ++i) {
-                  list[i] = tensors.out(latents[i], active_.latents[i].shape, latent_dtype(description_.latents[i].dtype));
-                }
-                auto args = make_args<unchannel_draw_latents_args>(list);
-                args.x = tensors.in(needs_x ? x : nullptr, active_.x_shape);
-                return core_->draw_latents(instance_, &batch, &args);
-              });
+  auto args = make_args<unchannel_draw_latents_args>(list);
+  args.x = tensors.in(call.x, active_.x_shape);
+  return core_->draw_latents(instance_, &batch, &args);
 }
 
-PluginSampleFailures PluginChannel::simulate(std::uint64_t key, std::span<const std::uint64_t> ids, const float* x, InLatents latents,
-                                             float* y) const {
-  check_latents("simulate", latents, true);
-  return call("simulate", purpose_key(key, UNCHANNEL_PURPOSE_SIMULATE), ids, static_cast<std::int64_t>(ids.size()),
-              [&](CallTensors& tensors, const unchannel_batch& batch) {
-                const auto list = latent_tensors(tensors, latents);
-                auto args = make_args<unchannel_simulate_args>(list);
-                args.x = tensors.in(x, active_.x_shape);
-                args.y = tensors.out(y, active_.y_shape);
-                return core_->simulate(instance_, &batch, &args);
-              });
+template <class Args>
+Args PluginChannel::signal_args(const BatchCall& call, CallTensors& tensors, const std::vector<const unchannel_tensor*>& latents) const {
+  auto args = make_args<Args>(latents);
+  args.x = tensors.in(call.x, active_.x_shape);
+  return args;
 }
 
-PluginSampleFailures PluginChannel::lift(std::int64_t count, const float* y, InLatents latents, float* x) const {
-  check_latents("lift", latents, false);
-  if (!offers(UNCHANNEL_LIFT_1)) {
-    check<PluginError>(active_.set, "{}lift before configure.", place());
-    std::memcpy(x, y, static_cast<std::size_t>(count * active_.x_size) * sizeof(float));
-    return {};
+std::int32_t PluginChannel::call_part(const BatchCall& call, CallTensors& tensors, const unchannel_batch& batch) const {
+  const auto list = latent_tensors(tensors, call.latents);
+  switch (call.kind) {
+    case CallKind::kSimulate: {
+      auto args = signal_args<unchannel_simulate_args>(call, tensors, list);
+      args.y = tensors.out(call.result, active_.y_shape);
+      return core_->simulate(instance_, &batch, &args);
+    }
+    case CallKind::kLift: {
+      auto args = make_args<unchannel_lift_args>(list);
+      args.y = tensors.in(call.y, active_.y_shape);
+      args.lifted = tensors.out(call.result, active_.x_shape);
+      return table<unchannel_lift_1>(UNCHANNEL_LIFT_1).lift(instance_, &batch, &args);
+    }
+    case CallKind::kMean: {
+      auto args = signal_args<unchannel_mean_args>(call, tensors, list);
+      args.mean = tensors.out(call.result, active_.y_shape);
+      return table<unchannel_mean_1>(UNCHANNEL_MEAN_1).mean(instance_, &batch, &args);
+    }
+    case CallKind::kVjp: {
+      auto args = signal_args<unchannel_vjp_args>(call, tensors, list);
+      args.cotangent = tensors.in(call.cotangent, active_.y_shape);
+      args.gradient = tensors.out(call.result, active_.x_shape);
+      return table<unchannel_vjp_1>(UNCHANNEL_VJP_1).vjp(instance_, &batch, &args);
+    }
+    default: {
+      auto args = signal_args<unchannel_loglik_args>(call, tensors, list);
+      args.y = tensors.in(call.y, active_.y_shape);
+      args.loglik = tensors.out(call.loglik);
+      args.gradient = tensors.out(call.result, active_.x_shape);
+      return table<unchannel_loglik_1>(UNCHANNEL_LOGLIK_1).loglik(instance_, &batch, &args);
+    }
   }
-  const auto& lift = table<unchannel_lift_1>(UNCHANNEL_LIFT_1);
-  return call("lift", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
-    const auto list = latent_tensors(tensors, latents);
-    auto args = make_args<unchannel_lift_args>(list);
-    args.y = tensors.in(y, active_.y_shape);
-    args.lifted = tensors.out(x, active_.x_shape);
-    return lift.lift(instance_, &batch, &args);
-  });
-}
-
-PluginSampleFailures PluginChannel::mean(std::int64_t count, const float* x, InLatents latents, float* y) const {
-  check_latents("mean", latents, true);
-  const auto& mean = table<unchannel_mean_1>(UNCHANNEL_MEAN_1);
-  return call("mean", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
-    const auto list = latent_tensors(tensors, latents);
-    auto args = make_args<unchannel_mean_args>(list);
-    args.x = tensors.in(x, active_.x_shape);
-    args.mean = tensors.out(y, active_.y_shape);
-    return mean.mean(instance_, &batch, &args);
-  });
-}
-
-PluginSampleFailures PluginChannel::vjp(std::int64_t count, const float* x, InLatents latents, const float* cotangent,
-                                        float* gradient) const {
-  check_latents("vjp", latents, true);
-  const auto& vjp = table<unchannel_vjp_1>(UNCHANNEL_VJP_1);
-  return call("vjp", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
-    const auto list = latent_tensors(tensors, latents);
-    auto args = make_args<unchannel_vjp_args>(list);
-    args.x = tensors.in(x, active_.x_shape);
-    args.cotangent = tensors.in(cotangent, active_.y_shape);
-    args.gradient = tensors.out(gradient, active_.x_shape);
-    return vjp.vjp(instance_, &batch, &args);
-  });
-}
-
-PluginSampleFailures PluginChannel::loglik(std::int64_t count, const float* y, const float* x, InLatents latents, double* loglik,
-                                           float* gradient) const {
-  check_latents("loglik", latents, true);
-  const auto& table_ = table<unchannel_loglik_1>(UNCHANNEL_LOGLIK_1);
-  return call("loglik", 0, {}, count, [&](CallTensors& tensors, const unchannel_batch& batch) {
-    const auto list = latent_tensors(tensors, latents);
-    auto args = make_args<unchannel_loglik_args>(list);
-    args.y = tensors.in(y, active_.y_shape);
-    args.x = tensors.in(x, active_.x_shape);
-    args.loglik = tensors.out(loglik);
-    args.gradient = tensors.out(gradient, active_.x_shape);
-    return table_.loglik(instance_, &batch, &args);
-  });
 }
 
 }  // namespace unchannel

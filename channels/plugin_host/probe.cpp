@@ -8,22 +8,11 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/sha256.hpp>
 
+#include "child_process.hpp"
 #include "subprocess.hpp"
 
 namespace unchannel {
 namespace {
-
-/// The end of what the child wrote to standard error, on one line.
-std::string last_words(std::string text) {
-  constexpr std::size_t kKept = 400;
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  if (text.size() > kKept) text = "…" + text.substr(text.size() - kKept);
-  for (char& c : text) {
-    if (c == '\n' || c == '\t' || c == '\r') c = ' ';
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';  // no escape sequences on the user's terminal
-  }
-  return text;
-}
 
 struct Answer {
   std::string stage;                   // last step that was begun

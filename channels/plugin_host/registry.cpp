@@ -4,6 +4,7 @@
 #include <set>
 #include <unchannel/base/did_you_mean.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/sha256.hpp>
 
 namespace unchannel {
 
@@ -43,6 +44,12 @@ const std::vector<LibraryRecord>& PluginRegistry::libraries() const {
 const std::vector<std::string>& PluginRegistry::problems() const {
   scan();
   return problems_;
+}
+
+void PluginRegistry::check_unchanged(const ProbeResult& probe) {
+  for (const auto& [file, sha256] : probe.needed) {
+    check<PluginError>(sha256_file(file) == sha256, "{}: its library {} has changed since it was probed.", probe.file.string(), file);
+  }
 }
 
 PluginRegistry::Found PluginRegistry::find(const std::string& id, const std::vector<std::string>& also_known) const {

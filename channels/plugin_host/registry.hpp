@@ -46,6 +46,9 @@ class PluginRegistry {
   /// The channel with this id. Throws ConfigError with a suggestion and, since the wanted one may be among them, every library that failed.
   Found find(const std::string& id, const std::vector<std::string>& also_known = {}) const;
 
+  /// Throws PluginError when a library that came with it is another one than when it was probed.
+  static void check_unchanged(const ProbeResult& probe);
+
   const RegistrySettings& settings() const noexcept { return settings_; }
   const std::shared_ptr<ThreadPool>& pool() const noexcept { return pool_; }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,60 +14,12 @@
 #include <unchannel/base/error.hpp>
 #include <utility>
 
-extern char** environ;
+#include "child_process.hpp"
 
 namespace unchannel {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-class Pipe {
- public:
-  Pipe() {
-    check<PluginError>(::pipe2(ends_.data(), O_CLOEXEC) == 0, "a pipe to a child process could not be made: {}.", ::strerror(errno));
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    close_end(0);
-    close_end(1);
-  }
-  int read_end() const { return ends_[0]; }
-  int write_end() const { return ends_[1]; }
-  void close_end(int index) {
-    if (ends_[index] >= 0) ::close(std::exchange(ends_[index], -1));
-  }
-
- private:
-  std::array<int, 2> ends_{-1, -1};
-};
-
-/// posix_spawn instead of fork: after OpenMP has started its threads a forked child may hang.
-pid_t spawn(const std::vector<std::string>& arguments, const Pipe& out, const Pipe& err) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawnattr_init(&attributes);
-  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&actions, out.write_end(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, err.write_end(), STDERR_FILENO);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&attributes, &none);
-  ::posix_spawnattr_setsigdefault(&attributes, &all);
-  ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  pid_t child = -1;
-  const int error = ::posix_spawn(&child, argv[0], &actions, &attributes, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::posix_spawnattr_destroy(&attributes);
-  check<PluginError>(error == 0, "{}: could not be started: {}.", arguments[0], ::strerror(error));
-  return child;
-}
 
 /// Moves what is readable into `text`; false at the end of the stream.
 bool drain(int descriptor, std::string& text, std::size_t limit) {
@@ -117,20 +68,15 @@ void read_until_exit(pid_t child, Pipe& out, Pipe& err, Clock::time_point deadli
 
 }  // namespace
 
-std::string SubprocessResult::ending() const {
-  if (signal == 0) return fmt::format("exit status {}", exit_code);
-  const char* name = ::sigabbrev_np(signal);
-  const char* meaning = ::sigdescr_np(signal);
-  return fmt::format("killed by SIG{} ({})", name ? name : std::to_string(signal), meaning ? meaning : "unknown signal");
-}
+std::string SubprocessResult::ending() const { return ending_text(signal, exit_code); }
 
 SubprocessResult run_subprocess(const std::vector<std::string>& arguments, double time_limit_s, std::size_t output_limit_bytes) {
   SubprocessResult result;
   Pipe out, err;
   const auto deadline = Clock::now() + std::chrono::milliseconds(static_cast<std::int64_t>(1e3 * time_limit_s));
-  const pid_t child = spawn(arguments, out, err);
-  out.close_end(1);
-  err.close_end(1);
+  const pid_t child = spawn_group(arguments, {{-1, STDIN_FILENO}, {out.write_end(), STDOUT_FILENO}, {err.write_end(), STDERR_FILENO}});
+  out.close_write_end();
+  err.close_write_end();
   int status = 0;
   read_until_exit(child, out, err, deadline, output_limit_bytes, result, status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);

@@ -6,6 +6,7 @@
 #include <string>
 #include <unchannel/base/config.hpp>
 #include <unchannel/measurement/channel.hpp>
+#include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/registry.hpp>
 #include <vector>
 
@@ -15,23 +16,28 @@ namespace unchannel {
 struct ChannelSettings {
   std::string id;
   std::string isolation = "auto";
+  double deadline_s = 300;      ///< of a batch in a process of its own
+  double memory_limit_gib = 0;  ///< of that process; 0: half of the machine's memory
+  std::string failed_samples;   ///< folder, relative to `folder`; empty: in the user's cache
   double max_failed_share = 0.01;
   nlohmann::json parameters = nlohmann::json::object();  ///< [channel.parameters], checked against the channel's schema
   nlohmann::json latents = nlohmann::json::object();     ///< [channel.latents.NAME], {visible, source}
   std::filesystem::path folder = ".";                    ///< relative paths among the parameters start here
 
   void visit(SettingsVisitor& visitor);
+  IsolationSettings isolation_settings() const;
 };
 
 /// Channels that need no plugin.
 std::vector<ChannelDescription> built_in_channels();
 
-/// Loads the plugin, configures it for signals of this shape and applies the latent options ({NAME: {visible, source}}). Throws
-/// ConfigError, PluginError.
+/// Opens the plugin where `isolation` says, configures it for signals of this shape and applies the latent options ({NAME: {visible,
+/// source}}). Throws ConfigError, PluginError.
 std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, const std::string& id,
                                              const std::vector<std::int64_t>& signal_shape, const nlohmann::json& parameters,
                                              const nlohmann::json& latent_options = nlohmann::json::object(),
-                                             double max_failed_share = 0.01, const std::filesystem::path& folder = ".");
+                                             double max_failed_share = 0.01, const std::filesystem::path& folder = ".",
+                                             const IsolationSettings& isolation = {});
 
 /// A built-in channel or a plugin, as the settings say.
 std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const ChannelSettings& settings,

@@ -29,7 +29,7 @@ std::span<const std::uint64_t> as_ids(const at::Tensor& ids_B) {
 
 }  // namespace
 
-PluginTensorChannel::PluginTensorChannel(std::unique_ptr<PluginChannel> plugin, const nlohmann::json& latent_options,
+PluginTensorChannel::PluginTensorChannel(std::unique_ptr<PluginInstance> plugin, const nlohmann::json& latent_options,
                                          double max_failed_share)
     : plugin_(std::move(plugin)),
       x_size_(elements_of(plugin_->x_shape())),
@@ -82,9 +82,9 @@ nlohmann::json PluginTensorChannel::configuration() const {
   return {{"id", id()},
           {"version", version()},
           {"kind", "plugin"},
-          {"library", plugin_->library().file().filename().string()},
-          {"content_sha256", plugin_->library().sha256()},
-          {"abi", fmt::format("{}.{}", plugin_->library().module().abi_major, plugin_->library().module().abi_minor)},
+          {"library", plugin_->file().path.filename().string()},
+          {"content_sha256", plugin_->file().sha256},
+          {"abi", plugin_->file().abi},
           {"parameters", plugin_->parameters()},
           {"canonical", plugin_->canonical()},
           {"latents", latents}};

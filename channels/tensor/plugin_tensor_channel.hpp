@@ -3,7 +3,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <unchannel/measurement/channel.hpp>
-#include <unchannel/plugin_host/plugin_channel.hpp>
+#include <unchannel/plugin_host/plugin_instance.hpp>
 
 #include "failure_log.hpp"
 
@@ -14,7 +14,7 @@ namespace unchannel {
 class PluginTensorChannel final : public Channel {
  public:
   /// `plugin` is configured; `latent_options`: see apply_latent_options. Throws ConfigError.
-  PluginTensorChannel(std::unique_ptr<PluginChannel> plugin, const nlohmann::json& latent_options, double max_failed_share);
+  PluginTensorChannel(std::unique_ptr<PluginInstance> plugin, const nlohmann::json& latent_options, double max_failed_share);
 
   std::string id() const override;
   std::string version() const override;
@@ -44,7 +44,7 @@ class PluginTensorChannel final : public Channel {
   LatentPointers pointers(const Latents& latents, std::int64_t rows, bool visible_only) const;
   at::Tensor rows(const at::Tensor& tensor, std::int64_t count, std::int64_t size, const char* name) const;
 
-  std::unique_ptr<PluginChannel> plugin_;
+  std::unique_ptr<PluginInstance> plugin_;
   std::vector<LatentSpec> specs_;     // the active ones
   std::vector<std::size_t> indices_;  // of them in the plugin's list
   std::int64_t x_size_, y_size_;

@@ -1,3 +1,6 @@
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/linspace.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -73,9 +76,15 @@ TEST(ChannelSettings, TakeOverrides) {
   EXPECT_EQ(make_channel(registry(), read(kGain, {"channel.parameters.gain=4.5"}), {4})->configuration()["parameters"]["gain"], 4.5);
 }
 
-TEST(ChannelSettings, RefuseAProcessOfItsOwn) {
-  EXPECT_NE(refusal(kGain, {"channel.isolation=\"process\""}).find("'process' is not available in this version"), std::string::npos);
-  EXPECT_EQ(refusal(kGain, {"channel.isolation=\"inproc\""}), "accepted");
+TEST(ChannelSettings, ChooseTheProcessWithoutChangingTheMeasurement) {
+  const at::Tensor x_BD = at::linspace(-1, 1, 40, at::kFloat).reshape({10, 4}), ids_B = at::arange(10, at::kLong);
+  const auto measured = [&](const std::string& isolation) {
+    const auto channel =
+        make_channel(registry(), read("[channel]\nid = \"org.example.gain\"\n", {"channel.isolation=\"" + isolation + "\""}), {4});
+    return measure(*channel, x_BD, {}, RandomKey(5), ids_B);
+  };
+  EXPECT_TRUE(at::equal(measured("process"), measured("inproc")));
+  EXPECT_TRUE(at::equal(measured("auto"), measured("inproc")));
 }
 
 TEST(ChannelSettings, NameWhatIsWrongWithLatents) {

@@ -1,0 +1,33 @@
+#include "isolation.hpp"
+
+#include <unchannel/base/did_you_mean.hpp>
+#include <unchannel/base/error.hpp>
+
+#include "check_record.hpp"
+#include "plugin_channel.hpp"
+#include "worker_channel.hpp"
+
+namespace unchannel {
+
+Isolation isolation_from_text(const std::string& text) {
+  if (text == "auto") return Isolation::kAuto;
+  if (text == "process") return Isolation::kProcess;
+  if (text == "inproc") return Isolation::kInproc;
+  const std::vector<std::string> allowed = {"auto", "process", "inproc"};
+  throw ConfigError(
+      fmt::format("isolation must be 'auto', 'process' or 'inproc'; it is '{}'.{}", text, did_you_mean(text, allowed)));
+}
+
+bool auto_runs_inproc(const std::string& content_sha256, bool checks_are_recorded) {
+  return !checks_are_recorded || has_passed_check(content_sha256);
+}
+
+std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings) {
+  const auto found = registry.find(id);
+  const bool inproc =
+      settings.mode == Isolation::kInproc || (settings.mode == Isolation::kAuto && auto_runs_inproc(found.library->probe.sha256));
+  if (inproc) return PluginChannel::create(registry, id);
+  return WorkerChannel::create(registry, id, settings);
+}
+
+}  // namespace unchannel

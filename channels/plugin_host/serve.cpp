@@ -1,0 +1,259 @@
+#include "serve.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+#include <unchannel/base/sha256.hpp>
+
+#include "call_layout.hpp"
+#include "elf_file.hpp"
+#include "plugin_channel.hpp"
+#include "shared_arena.hpp"
+#include "wire.hpp"
+
+namespace unchannel {
+namespace {
+
+/// Standard input and output are the protocol's alone: what the plugin reads is empty, what it prints goes to standard error.
+class HostStream {
+ public:
+  HostStream() : in_(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10)), out_(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10)) {
+    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::dup2(null, STDIN_FILENO);
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    ::close(null);
+  }
+  HostStream(const HostStream&) = delete;
+  HostStream& operator=(const HostStream&) = delete;
+
+  /// Nothing at the end of input. Throws ProtocolError.
+  std::optional<Message> read() {
+    for (;;) {
+      if (auto message = reader_.next()) return message;
+      const ssize_t got = ::read(in_, buffer_.data(), buffer_.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return std::nullopt;
+      reader_.feed({buffer_.data(), static_cast<std::size_t>(got)});
+    }
+  }
+
+  void write(const nlohmann::json& header, std::string_view payload = {}) {
+    const std::string frame = encode_frame(header, payload.size());
+    const std::lock_guard lock(mutex_);  // plugins log from several threads
+    write_all(frame);
+    write_all(payload);
+  }
+
+  int in() const { return in_; }
+
+ private:
+  void write_all(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(out_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) ::_exit(1);  // nobody listens any more
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  static constexpr std::uint64_t kLargestPayload = std::uint64_t{1} << 40;
+  int in_, out_;
+  std::array<char, 65536> buffer_{};
+  FrameReader reader_{FrameLimits{.payload_bytes = kLargestPayload}};
+  std::mutex mutex_;
+};
+
+void limit(int resource, std::uint64_t bytes) {
+  rlimit value{};
+  ::getrlimit(resource, &value);
+  value.rlim_cur = std::min<rlim_t>(bytes, value.rlim_max);
+  value.rlim_max = value.rlim_cur;
+  ::setrlimit(resource, &value);
+}
+
+void limit_memory(std::uint64_t bytes) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their shadow memory is private memory of terabytes
+  if (bytes > 0) limit(RLIMIT_DATA, bytes);
+#else
+  (void)bytes;
+#endif
+}
+
+/// A plugin that hangs must not outlive the program. PR_SET_PDEATHSIG would do for the end of the *thread* that started this process, too.
+void end_with_host(int in) {
+  std::thread([in] {
+    for (;;) {
+      pollfd stream{in, 0, 0};
+      if (::poll(&stream, 1, -1) < 0 && errno == EINTR) continue;
+      ::kill(0, SIGKILL);
+    }
+  }).detach();
+}
+
+class Server {
+ public:
+  Server(const ServeSettings& settings, HostStream& stream) : settings_(settings), stream_(stream) {}
+
+  /// False when the conversation is over.
+  bool answer(const Message& message) {
+    const std::string type = message.type();
+    if (type == "shutdown") {
+      channel_.reset();
+      return false;
+    }
+    if (type == "hello") {
+      hello(message);
+    } else if (type == "describe") {
+      describe();
+    } else if (type == "create") {
+      create(message);
+    } else if (type == "configure") {
+      configure(message);
+    } else {
+      call(message);
+    }
+    return true;
+  }
+
+ private:
+  Library& library() {
+    if (library_) return *library_;
+    const std::string problem = elf_problem(settings_.file);
+    check<PluginError>(problem.empty(), "{}: {}", settings_.file.string(), problem);
+    library_ = &Library::load(settings_.file, settings_.sha256.empty() ? sha256_file(settings_.file) : settings_.sha256);
+    return *library_;
+  }
+
+  void hello(const Message& message) {
+    if (message.header.contains("shared_memory")) arena_.emplace(message.header.at("shared_memory").at("descriptor").get<int>());
+    stream_.write({{"type", "hello"},
+                   {"protocol", kProtocolVersion},
+                   {"program", "unchannel-worker " UNCHANNEL_VERSION},
+                   {"shared_memory", arena_.has_value()}});
+  }
+
+  void describe() {
+    const Host host({.name = settings_.file.filename().string(), .library = settings_.file});
+    nlohmann::json list = nlohmann::json::array();
+    for (const ChannelDescription& channel : describe_module(library().module(), host.abi(), [](const std::string&) {})) {
+      list.push_back(to_json(channel));
+    }
+    stream_.write({{"type", "description"}, {"channels", list}});
+  }
+
+  void create(const Message& message) {
+    channel_.reset();
+    const auto threads = message.header.value("threads", 1u);
+    const auto log = [this](std::int32_t level, std::string_view, std::string_view text) {
+      stream_.write({{"type", "log"}, {"level", level}, {"text", text}});
+    };
+    const auto progress = [this](double fraction, std::string_view what) {
+      stream_.write({{"type", "progress"}, {"fraction", fraction}, {"what", what}});
+    };
+    channel_ = PluginChannel::create(library(), message.header.at("channel").get<std::string>(),
+                                     {std::make_shared<ThreadPool>(threads), log, progress});
+    stream_.write({{"type", "created"}, {"version", channel_->description().version}});
+  }
+
+  PluginChannel& channel() {
+    check<PluginError>(channel_ != nullptr, "there is no channel yet: send create first.");
+    return *channel_;
+  }
+
+  void configure(const Message& message) {
+    nlohmann::json parameters = message.header.at("parameters");
+    for (const ParameterDescription& parameter : channel().description().parameters) {
+      const auto value = parameters.find(parameter.id);
+      const bool is_text = value != parameters.end() && value->is_string() && parameter.type == UNCHANNEL_TYPE_F64;
+      if (is_text) *value = std::strtod(value->get<std::string>().c_str(), nullptr);
+    }
+    channel().configure(message.header.at("x_shape").get<ChannelShape>(), parameters);
+    nlohmann::json latents = nlohmann::json::array();
+    for (const LatentLayout& layout : channel().latent_layouts()) latents.push_back({{"active", layout.active}, {"shape", layout.shape}});
+    nlohmann::json offers = nlohmann::json::array();
+    for (const std::string& id : channel().description().capabilities) {
+      if (channel().offers(id.c_str())) offers.push_back(id);
+    }
+    stream_.write({{"type", "configured"},
+                   {"y_shape", channel().y_shape()},
+                   {"latents", latents},
+                   {"canonical", channel().canonical()},
+                   {"offers", offers}});
+  }
+
+  void call(const Message& message) {
+    const bool shared = message.header.value("data", "inline") == "shared";
+    check<ProtocolError>(!shared || arena_, "the call's data are in shared memory, but hello offered none.");
+    const auto output_bytes = message.header.value("output_bytes", std::uint64_t{0});
+    if (shared) arena_->follow();
+    // Inline results are allocated after the sizes of the outputs, not on the word of one number.
+    const std::uint64_t possible = std::uint64_t{1} << 40;
+    check<ProtocolError>(output_bytes <= possible, "a call asks for {} bytes of results.", output_bytes);
+    std::vector<char> results(shared ? 0 : output_bytes);
+    const std::span<const char> inputs = shared ? std::span<const char>(arena_->memory()) : std::span<const char>(message.payload);
+    const OwnedCall owned = read_call(channel(), message.header, inputs, shared ? arena_->memory() : std::span<char>(results));
+    const PluginSampleFailures failures = channel_->run(owned.call);
+    std::fill_n(owned.sample_status, owned.call.count, UNCHANNEL_SAMPLE_OK);
+    for (const PluginSampleFailure& failure : failures) owned.sample_status[failure.index] = failure.status;
+    stream_.write({{"type", "result"}}, {results.data(), results.size()});
+  }
+
+  const ServeSettings& settings_;
+  HostStream& stream_;
+  std::optional<SharedArena> arena_;
+  Library* library_ = nullptr;
+  std::unique_ptr<PluginChannel> channel_;
+};
+
+nlohmann::json error_message(std::int32_t status, const std::string& text) {
+  return {{"type", "error"}, {"status", status_name(status)}, {"message", text}};
+}
+
+bool answer_safely(Server& server, HostStream& stream, const Message& message) {
+  try {
+    return server.answer(message);
+  } catch (const PluginStatusError& error) {
+    stream.write(error_message(error.status(), error.text()));
+  } catch (const std::bad_alloc&) {
+    stream.write(error_message(UNCHANNEL_RETRYABLE, "out of memory"));
+  } catch (const nlohmann::json::exception& error) {
+    stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, fmt::format("'{}' is not understood: {}", message.type(), error.what())));
+  } catch (const std::exception& error) {
+    stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, error.what()));
+  }
+  return true;
+}
+
+}  // namespace
+
+int serve_plugin(const ServeSettings& settings) {
+  limit(RLIMIT_CORE, 0);
+  HostStream stream;
+  if (settings.end_with_host) end_with_host(stream.in());
+  limit_memory(settings.memory_limit_bytes);
+  Server server(settings, stream);
+  try {
+    while (const auto message = stream.read()) {
+      if (!answer_safely(server, stream, *message)) break;
+    }
+    return 0;
+  } catch (const ProtocolError& error) {
+    stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, error.what()));
+    return 1;
+  }
+}
+
+}  // namespace unchannel

@@ -1,0 +1,74 @@
+#include "wire.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace unchannel {
+namespace {
+
+constexpr std::string_view kMagic = "UCW1";
+constexpr std::size_t kPrefixBytes = 16;
+
+}  // namespace
+
+std::string Message::type() const {
+  const auto found = header.find("type");
+  return found != header.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string encode_frame(const nlohmann::json& header, std::uint64_t payload_bytes) {
+  std::string frame(kPrefixBytes, '\0');
+  frame += header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const auto header_bytes = static_cast<std::uint32_t>(frame.size() - kPrefixBytes);
+  std::memcpy(frame.data(), kMagic.data(), kMagic.size());
+  std::memcpy(frame.data() + 4, &header_bytes, sizeof header_bytes);
+  std::memcpy(frame.data() + 8, &payload_bytes, sizeof payload_bytes);
+  return frame;
+}
+
+std::optional<Message> FrameReader::next() {
+  // What has arrived of the magic must be right: somebody who prints "hello" is told at once and not after 16 bytes.
+  const std::size_t seen = std::min(bytes_.size(), kMagic.size());
+  check<ProtocolError>(std::string_view(bytes_).substr(0, seen) == kMagic.substr(0, seen),
+                       "the stream holds something that is no message (no 'UCW1' where one must begin).");
+  if (bytes_.size() < kPrefixBytes) return std::nullopt;
+  std::uint32_t header_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+  std::memcpy(&header_bytes, bytes_.data() + 4, sizeof header_bytes);
+  std::memcpy(&payload_bytes, bytes_.data() + 8, sizeof payload_bytes);
+  check<ProtocolError>(header_bytes <= limits_.header_bytes, "a message announces a header of {} bytes; at most {} are accepted.",
+                       header_bytes, limits_.header_bytes);
+  check<ProtocolError>(payload_bytes <= limits_.payload_bytes, "a message announces {} bytes of data; at most {} are expected.",
+                       payload_bytes, limits_.payload_bytes);
+  const std::uint64_t whole = kPrefixBytes + header_bytes + payload_bytes;
+  if (bytes_.size() < whole) return std::nullopt;
+  const char* begin = bytes_.data() + kPrefixBytes;
+  Message message;
+  message.header = nlohmann::json::parse(begin, begin + header_bytes, nullptr, false);
+  check<ProtocolError>(message.header.is_object(), "the header of a message is no JSON object.");
+  message.payload.assign(begin + header_bytes, payload_bytes);
+  bytes_.erase(0, whole);
+  return message;
+}
+
+std::string key_text(std::uint64_t key) { return fmt::format("{:016x}", key); }
+
+std::uint64_t key_from_text(const std::string& text) {
+  std::uint64_t key = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), key, 16);
+  check<ProtocolError>(text.size() == 16 && end.ec == std::errc() && end.ptr == text.data() + text.size(),
+                       "'{}' is no key of 16 hexadecimal digits.", text.substr(0, 32));
+  return key;
+}
+
+nlohmann::json with_texts_for_infinities(nlohmann::json object) {
+  for (auto& value : object) {
+    if (!value.is_number_float() || std::isfinite(value.get<double>())) continue;
+    const double number = value.get<double>();
+    value = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+  }
+  return object;
+}
+
+}  // namespace unchannel

@@ -1,0 +1,86 @@
+// What a process of its own costs: the same channel in-process and in a worker, call by call in turn, medians. `ninja bench_workers`.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <unchannel/plugin_host/isolation.hpp>
+#include <vector>
+
+namespace unchannel {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+struct Case {
+  const char* id;
+  nlohmann::json parameters;
+  std::int64_t dimension, batch;
+  int rounds;
+};
+
+/// One channel with a batch ready to be simulated.
+class Bench {
+ public:
+  Bench(const PluginRegistry& registry, const Case& what, Isolation isolation)
+      : channel_(open_plugin(registry, what.id, {.mode = isolation})),
+        ids_(static_cast<std::size_t>(what.batch)),
+        x_(static_cast<std::size_t>(what.batch * what.dimension), 1.0F),
+        y_(x_.size()) {
+    channel_->configure({what.dimension}, what.parameters);
+    std::iota(ids_.begin(), ids_.end(), std::uint64_t{0});
+    std::vector<void*> drawn;
+    for (std::size_t i = 0; i < channel_->latent_layouts().size(); ++i) {
+      const LatentLayout& layout = channel_->latent_layouts()[i];
+      latents_.emplace_back(layout.active ? static_cast<std::size_t>(8 * layout.size * what.batch) : 0);
+      drawn.push_back(layout.active ? latents_.back().data() : nullptr);
+      given_.push_back(drawn.back());
+    }
+    channel_->draw_latents(1, ids_, x_.data(), drawn);
+  }
+  double call_us() {
+    const auto start = Clock::now();
+    channel_->simulate(1, ids_, x_.data(), given_, y_.data());
+    return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  }
+
+ private:
+  std::unique_ptr<PluginInstance> channel_;
+  std::vector<std::uint64_t> ids_;
+  std::vector<float> x_, y_;
+  std::vector<std::vector<char>> latents_;
+  std::vector<const void*> given_;
+};
+
+void run(const PluginRegistry& registry, const Case& what) {
+  Bench here(registry, what, Isolation::kInproc), there(registry, what, Isolation::kProcess);
+  std::vector<double> here_us, there_us;
+  for (int i = 0; i < what.rounds + 5; ++i) {
+    const double a = here.call_us(), b = there.call_us();
+    if (i < 5) continue;  // first touches of memory
+    here_us.push_back(a);
+    there_us.push_back(b);
+  }
+  std::printf("%-28s D %5lld batch %4lld: in-process %9.1f us, worker %9.1f us, ratio %.3f, difference %.1f us (%d calls)\n", what.id,
+              static_cast<long long>(what.dimension), static_cast<long long>(what.batch), median(here_us), median(there_us),
+              median(here_us) / median(there_us), median(there_us) - median(here_us), what.rounds);
+}
+
+}  // namespace
+}  // namespace unchannel
+
+int main() {
+  using namespace unchannel;
+  ::setenv("UNCHANNEL_WORKER", WORKER, 0);
+  const PluginRegistry registry({.plugin_dirs = {GOOD_DIR, PLUGIN_DIR}, .default_folders = false, .threads = 1});
+  const nlohmann::json instrument = {
+      {"resolution_delta_ln_lambda", 0.0005}, {"resolution_relative_spread", 0.05}, {"snr_min", 1.0}, {"snr_max", 2.0}};
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, 1, 1, 2000});
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, 1024, 64, 1000});
+  run(registry, {"org.unchannel.spectrograph", instrument, 1024, 256, 101});
+}
