@@ -1,10 +1,10 @@
 #include "pass_record.hpp"
 
-#include <cstdlib>
 #include <ctime>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/sha256.hpp>
+#include <unchannel/plugin_host/check_record.hpp>
 
 #include "check_runner.hpp"
 
@@ -22,19 +22,11 @@ std::string now_utc() {
 
 }  // namespace
 
-std::filesystem::path pass_record_file(const std::string& sha256) {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  if ((!cache || !*cache) && (!home || !*home)) return {};
-  const std::filesystem::path root = cache && *cache ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache";
-  return root / "unchannel" / "checked" / (sha256 + ".json");
-}
-
 void record_outcome(const CheckReport& report) {
   const bool passed = report.passed();
   if (passed && !report.complete) return;
-  const std::filesystem::path file = pass_record_file(report.sha256);
-  if (file.empty()) return;
+  if (user_cache_folder().empty()) return;
+  const std::filesystem::path file = check_record_file(report.sha256);
   nlohmann::json untested = nlohmann::json::array();
   for (const CheckOutcome& outcome : report.outcomes) {
     if (outcome.answer.verdict == Verdict::untested) untested.push_back(outcome.info->id);
@@ -45,8 +37,7 @@ void record_outcome(const CheckReport& report) {
     // The file may have been replaced while it was checked: then nothing is known about the new one.
     if (sha256_file(report.file) != report.sha256) return;
     std::filesystem::create_directories(file.parent_path());
-    const nlohmann::json record = {{"file_sha256", report.sha256},
-                                   {"sha256", report.sha256},
+    const nlohmann::json record = {{"sha256", report.sha256},
                                    {"unchannel_version", UNCHANNEL_VERSION},
                                    {"passed", passed},
                                    {"checked_at", now_utc()},

@@ -18,9 +18,7 @@ Isolation isolation_from_text(const std::string& text) {
       fmt::format("isolation must be 'auto', 'process' or 'inproc'; it is '{}'.{}", text, did_you_mean(text, allowed)));
 }
 
-bool auto_runs_inproc(const std::string& content_sha256, bool checks_are_recorded) {
-  return !checks_are_recorded || has_passed_check(content_sha256);
-}
+bool auto_runs_inproc(const std::string& content_sha256) { return has_passed_check(content_sha256); }
 
 std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings) {
   const auto found = registry.find(id);

@@ -25,13 +25,9 @@ struct IsolationSettings {
 /// "auto", "process" or "inproc". Throws ConfigError.
 Isolation isolation_from_text(const std::string& text);
 
-/// `unchannel plugins check` is to leave a record of every file that passed. While this version has no such command no file can have one,
-/// and `auto` runs plugins in this process as it always did; with the command, `auto` means a process of its own for files without a
-/// record.
-constexpr bool kChecksAreRecorded = false;
-
-/// Whether `auto` runs a file with this content in the program's own process. Bundled plugins need a record like all others.
-bool auto_runs_inproc(const std::string& content_sha256, bool checks_are_recorded = kChecksAreRecorded);
+/// Whether `auto` runs a file with this content in the program's own process: only when `unchannel plugins check` has passed it. Bundled
+/// plugins need a record like all others.
+bool auto_runs_inproc(const std::string& content_sha256);
 
 /// The instance of channel `id` that the settings ask for. Throws ConfigError (unknown id) or PluginError.
 std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings = {});

@@ -14,7 +14,8 @@ void ChannelSettings::visit(SettingsVisitor& visitor) {
   visitor.text({"id", "Built-in channel or id of a plugin's channel; `unchannel plugins list` shows them."}, id);
   visitor.choice(
       {"isolation",
-       "Where a plugin runs: in a process of its own, which may crash or hang without harm, or in this one; `auto`: in this one."},
+       "Where a plugin runs: in a process of its own, which may crash or hang without harm, or in this one; `auto`: in this one when "
+       "`unchannel plugins check` has passed that very file, else in its own."},
       isolation, {"auto", "inproc", "process"});
   visitor.number({"deadline_s", "A plugin's own process is killed and the batch repeated when one batch takes longer.", "s"}, deadline_s,
                  0.1, 1e6);

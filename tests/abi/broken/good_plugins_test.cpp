@@ -10,6 +10,7 @@
 #include <unchannel/conformance/check_report.hpp>
 #include <unchannel/conformance/check_runner.hpp>
 #include <unchannel/conformance/pass_record.hpp>
+#include <unchannel/plugin_host/check_record.hpp>
 #include <unchannel/plugin_host/subprocess.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
@@ -95,16 +96,16 @@ TEST(Conformance, TheWorkerWritesTheReportAndSaysByItsStatusWhetherAllPassed) {
   EXPECT_TRUE(json["passed"].get<bool>());
   // The pass of this very content is remembered; a part that passes adds nothing, and a failure is remembered as one.
   const std::string sha256 = json["sha256"];
-  const auto record = nlohmann::json::parse(read_file(pass_record_file(sha256)));
-  EXPECT_EQ(record["file_sha256"], sha256);
+  const auto record = nlohmann::json::parse(read_file(check_record_file(sha256)));
+  EXPECT_TRUE(has_passed_check(sha256));
   EXPECT_EQ(record["passed"], true);
   EXPECT_EQ(record["untested"], nlohmann::json::array());
   check_file({.request = {.file = AWGN}, .only = {"descriptor"}, .probe = {.worker = WORKER}});
-  EXPECT_FALSE(std::filesystem::exists(pass_record_file(sha256_file(AWGN))));
+  EXPECT_FALSE(std::filesystem::exists(check_record_file(sha256_file(AWGN))));
   const auto bad = run_subprocess({WORKER, "--check-all", BROKEN_DIR "/descriptor.so"}, 170);
   EXPECT_EQ(bad.exit_code, 3) << bad.out << bad.err;
   EXPECT_NE(bad.out.find("Remedy:"), std::string::npos);
-  EXPECT_EQ(nlohmann::json::parse(read_file(pass_record_file(sha256_file(BROKEN_DIR "/descriptor.so"))))["passed"], false);
+  EXPECT_EQ(nlohmann::json::parse(read_file(check_record_file(sha256_file(BROKEN_DIR "/descriptor.so"))))["passed"], false);
   ::unsetenv("XDG_CACHE_HOME");
 }
 
