@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 
 # Plain lib/, whatever the distribution calls its library folder: the program searches <program>/../lib/unchannel/plugins.
-foreach(plugin IN ITEMS spectrograph tomography jpeg)
+foreach(plugin IN ITEMS spectrograph tomography jpeg umbridge)
   if(TARGET ${plugin})
     install(TARGETS ${plugin} LIBRARY DESTINATION lib/unchannel/plugins)
   endif()
