@@ -69,7 +69,7 @@ class Jpeg final : public Schema {
   }
 
  private:
-  /// Codecs that wait for their next task. Kept between calls: small batches would otherwise spend much of their time on creating them.
+  /// Codecs that wait for their next task, so that no task and no small batch begins with creating one.
   class Pool {
    public:
     std::unique_ptr<Codec> take(const ImageFormat& format, const Scaling& scaling) {
