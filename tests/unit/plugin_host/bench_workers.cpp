@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 #include <unchannel/plugin_host/isolation.hpp>
 #include <vector>
@@ -17,10 +18,15 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+std::int64_t elements(const ChannelShape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
 struct Case {
   const char* id;
   nlohmann::json parameters;
-  std::int64_t dimension, batch;
+  ChannelShape shape;
+  std::int64_t batch;
   int rounds;
 };
 
@@ -30,9 +36,9 @@ class Bench {
   Bench(const PluginRegistry& registry, const Case& what, Isolation isolation)
       : channel_(open_plugin(registry, what.id, {.mode = isolation})),
         ids_(static_cast<std::size_t>(what.batch)),
-        x_(static_cast<std::size_t>(what.batch * what.dimension), 1.0F),
-        y_(x_.size()) {
-    channel_->configure({what.dimension}, what.parameters);
+        x_(static_cast<std::size_t>(what.batch * elements(what.shape)), 1.0F) {
+    channel_->configure(what.shape, what.parameters);
+    y_.resize(static_cast<std::size_t>(what.batch * elements(channel_->y_shape())));
     std::iota(ids_.begin(), ids_.end(), std::uint64_t{0});
     std::vector<void*> drawn;
     for (std::size_t i = 0; i < channel_->latent_layouts().size(); ++i) {
@@ -66,8 +72,8 @@ void run(const PluginRegistry& registry, const Case& what) {
     here_us.push_back(a);
     there_us.push_back(b);
   }
-  std::printf("%-28s D %5lld batch %4lld: in-process %9.1f us, worker %9.1f us, ratio %.3f, difference %.1f us (%d calls)\n", what.id,
-              static_cast<long long>(what.dimension), static_cast<long long>(what.batch), median(here_us), median(there_us),
+  std::printf("%-28s D %5lld, batch %4lld: in-process %9.1f us, worker %9.1f us, ratio %.3f, difference %.1f us (%d calls)\n", what.id,
+              static_cast<long long>(elements(what.shape)), static_cast<long long>(what.batch), median(here_us), median(there_us),
               median(here_us) / median(there_us), median(there_us) - median(here_us), what.rounds);
 }
 
@@ -80,7 +86,8 @@ int main() {
   const PluginRegistry registry({.plugin_dirs = {GOOD_DIR, PLUGIN_DIR}, .default_folders = false, .threads = 1});
   const nlohmann::json instrument = {
       {"resolution_delta_ln_lambda", 0.0005}, {"resolution_relative_spread", 0.05}, {"snr_min", 1.0}, {"snr_max", 2.0}};
-  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, 1, 1, 2000});
-  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, 1024, 64, 1000});
-  run(registry, {"org.unchannel.spectrograph", instrument, 1024, 256, 101});
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1}, 1, 2000});
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1024}, 64, 1000});
+  run(registry, {"org.unchannel.spectrograph", instrument, {1024}, 256, 101});
+  run(registry, {"org.unchannel.tomography", {{"views", 90}}, {128, 128}, 64, 101});
 }
