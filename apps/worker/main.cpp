@@ -1,7 +1,10 @@
+#include <fmt/core.h>
+
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <unchannel/base/error.hpp>
 #include <unchannel/conformance/check_worker.hpp>
 #include <unchannel/plugin_host/probe_worker.hpp>
 #include <unchannel/plugin_host/serve.hpp>
@@ -14,11 +17,17 @@ int usage() {
       "usage: unchannel-worker --probe FILE\n"
       "       unchannel-worker --check ID FILE [--channel ID] [--config FILE.toml]\n"
       "       unchannel-worker --check-all FILE [--channel ID] [--config FILE.toml] [--json FILE]\n"
-      "       unchannel-worker --serve FILE [--sha256 HEX] [--memory-limit-bytes N] [--end-with-host]\n"
+      "       unchannel-worker --serve FILE [--sha256 HEX] [--memory-limit-bytes N] [--threads N] [--end-with-host]\n"
       "Examines a plugin in this process, or (--check-all) in one process for each check; answers are JSON on standard output.\n"
       "--serve hosts a plugin and speaks the worker protocol on standard input and output (docs/reference/worker_protocol.md).\n",
       stderr);
   return 2;
+}
+
+template <class Number>
+bool read_number(const char* text, Number& number) {
+  const auto parsed = std::from_chars(text, text + std::strlen(text), number);
+  return parsed.ec == std::errc() && *parsed.ptr == '\0';
 }
 
 int serve(int argc, char** argv) {
@@ -34,13 +43,19 @@ int serve(int argc, char** argv) {
     if (option == "--sha256") {
       settings.sha256 = value;
     } else if (option == "--memory-limit-bytes") {
-      const auto parsed = std::from_chars(value, value + std::strlen(value), settings.memory_limit_bytes);
-      if (parsed.ec != std::errc() || *parsed.ptr != '\0') return usage();
+      if (!read_number(value, settings.memory_limit_bytes)) return usage();
+    } else if (option == "--threads") {
+      if (!read_number(value, settings.threads)) return usage();
     } else {
       return usage();
     }
   }
-  return unchannel::serve_plugin(settings);
+  try {
+    return unchannel::serve_plugin(settings);
+  } catch (const unchannel::Error& error) {  // a program that cannot be started
+    std::fputs(fmt::format("unchannel-worker: {}\n", error.what()).c_str(), stderr);
+    return error.exit_code();
+  }
 }
 
 }  // namespace

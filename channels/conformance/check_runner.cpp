@@ -4,6 +4,7 @@
 #include <chrono>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/sha256.hpp>
+#include <unchannel/plugin_host/program_plugin.hpp>
 #include <unchannel/plugin_host/subprocess.hpp>
 
 #include "child_answer.hpp"
@@ -56,6 +57,10 @@ bool CheckReport::passed() const { return count(Verdict::fail) == 0 && count(Ver
 CheckReport check_file(const CheckSettings& settings) {
   for (const std::string& id : settings.only) find_check(id);
   CheckRequest request = settings.request;
+  check<ConfigError>(!is_program_plugin(request.file),
+                     "{}: is a Python channel; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
+                     "always runs in a process of its own.",
+                     request.file.string());
   read_check_config(request);  // a wrong file is the user's mistake, not the plugin's
   const std::string worker = find_worker(settings.probe).string();
   CheckReport report;

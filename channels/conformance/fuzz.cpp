@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <unchannel/plugin_host/program_plugin.hpp>
 #include <unchannel/plugin_host/subprocess.hpp>
 
 #include "child_answer.hpp"
@@ -134,6 +135,10 @@ int fuzz_in_this_process(std::uint64_t seed, CheckRequest request) {
 
 FuzzOutcome fuzz_file(const FuzzSettings& settings) {
   CheckRequest request = settings.request;
+  check<ConfigError>(!is_program_plugin(request.file),
+                     "{}: is a Python channel; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
+                     "always runs in a process of its own.",
+                     request.file.string());
   read_check_config(request);
   const std::string worker = find_worker(settings.probe).string();
   FuzzOutcome outcome;

@@ -5,6 +5,7 @@
 #include <unchannel/base/error.hpp>
 
 #include "probe.hpp"
+#include "program_plugin.hpp"
 
 namespace unchannel {
 namespace {
@@ -47,11 +48,12 @@ std::vector<PluginFolder> plugin_folders(const std::vector<std::filesystem::path
   return folders;
 }
 
-std::vector<std::filesystem::path> shared_libraries_in(const std::filesystem::path& folder, std::string& problem) {
+std::vector<std::filesystem::path> plugin_files_in(const std::filesystem::path& folder, std::string& problem) {
   std::vector<std::filesystem::path> files;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() == ".so") files.push_back(entry->path());
+    const std::filesystem::path& file = entry->path();
+    if (file.extension() == ".so" || (is_program_plugin(file) && !is_helper_file(file))) files.push_back(file);
   }
   if (error) problem = fmt::format("cannot be read: {}.", error.message());
   std::sort(files.begin(), files.end());

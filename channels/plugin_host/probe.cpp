@@ -9,6 +9,7 @@
 #include <unchannel/base/sha256.hpp>
 
 #include "child_process.hpp"
+#include "program_plugin.hpp"
 #include "subprocess.hpp"
 
 namespace unchannel {
@@ -57,6 +58,9 @@ void fill(ProbeResult& result, const SubprocessResult& child, double time_limit_
   result.good = true;
   answer.body->at("abi").get_to(result.abi);
   for (const auto& channel : answer.body->at("channels")) result.channels.push_back(channel_description_from_json(channel));
+  if (is_program_plugin(result.file)) {  // nobody has looked at what it says about itself
+    for (const ChannelDescription& channel : result.channels) check_description(channel);
+  }
   for (const auto& library : answer.body->at("needed")) {
     const std::string name = library.get<std::string>();
     std::error_code error;  // the vDSO and the like have names but no files
@@ -75,7 +79,7 @@ ProbeResult probe_now(const std::filesystem::path& file, const std::string& sha2
   } catch (const nlohmann::json::exception& error) {
     result.good = false;
     result.reason = fmt::format("the worker's answer is not understood ({}); it belongs to another version of this program.", error.what());
-  } catch (const DataError& error) {
+  } catch (const Error& error) {
     result.good = false;
     result.reason = error.what();
   }

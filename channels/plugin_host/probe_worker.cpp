@@ -15,6 +15,7 @@
 #include "host.hpp"
 #include "library.hpp"
 #include "process_state.hpp"
+#include "program_plugin.hpp"
 
 namespace unchannel {
 namespace {
@@ -68,6 +69,12 @@ int probe_in_this_process(const std::filesystem::path& file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a parent that dies takes a hanging probe with it
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  try {
+    if (is_program_plugin(file)) probe_program(file);  // which has its own words on the standard output
+  } catch (const PluginError& error) {
+    AnswerStream().write({{"good", false}, {"reason", error.what()}});
+    return 0;
+  }
   AnswerStream answer;
   try {
     answer.write(examine(file, [&answer](const std::string& stage) { answer.write({{"stage", stage}}); }));

@@ -19,7 +19,7 @@ void PluginRegistry::scan() const {
     for (const PluginFolder& folder : folders_) {
       if (!folder.exists) continue;
       std::string problem;
-      for (const auto& file : shared_libraries_in(folder.path, problem)) {
+      for (const auto& file : plugin_files_in(folder.path, problem)) {
         LibraryRecord record{probe_library(file, settings_.probe), folder.origin, {}};
         for (const ChannelDescription& channel : record.probe.channels) {
           if (!offered.insert(channel.id).second) record.shadowed.push_back(channel.id);

@@ -20,7 +20,7 @@ struct RegistrySettings {
   ProgressSink progress{};
 };
 
-/// A library that discovery came upon.
+/// A library or another plugin file that discovery came upon.
 struct LibraryRecord {
   ProbeResult probe;
   std::string origin;
@@ -34,7 +34,7 @@ class PluginRegistry {
   explicit PluginRegistry(RegistrySettings settings = {});
 
   const std::vector<PluginFolder>& folders() const;
-  /// Every *.so found, good or not, in order of precedence.
+  /// Every plugin file found, good or not, in order of precedence.
   const std::vector<LibraryRecord>& libraries() const;
   /// Problems with folders, ready to be shown.
   const std::vector<std::string>& problems() const;

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +20,8 @@
 #include "call_layout.hpp"
 #include "elf_file.hpp"
 #include "plugin_channel.hpp"
+#include "process_limits.hpp"
+#include "program_plugin.hpp"
 #include "shared_arena.hpp"
 #include "wire.hpp"
 
@@ -75,22 +76,6 @@ class HostStream {
   FrameReader reader_{FrameLimits{.payload_bytes = kLargestPayload}};
   std::mutex mutex_;
 };
-
-void limit(int resource, std::uint64_t bytes) {
-  rlimit value{};
-  ::getrlimit(resource, &value);
-  value.rlim_cur = std::min<rlim_t>(bytes, value.rlim_max);
-  value.rlim_max = value.rlim_cur;
-  ::setrlimit(resource, &value);
-}
-
-void limit_memory(std::uint64_t bytes) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their shadow memory is private memory of terabytes
-  if (bytes > 0) limit(RLIMIT_DATA, bytes);
-#else
-  (void)bytes;
-#endif
-}
 
 /// A plugin that hangs must not outlive the program. PR_SET_PDEATHSIG would do for the end of the *thread* that started this process, too.
 void end_with_host(int in) {
@@ -240,10 +225,11 @@ bool answer_safely(Server& server, HostStream& stream, const Message& message) {
 }  // namespace
 
 int serve_plugin(const ServeSettings& settings) {
-  limit(RLIMIT_CORE, 0);
+  if (is_program_plugin(settings.file)) return serve_program(settings);
+  forbid_core_files();
   HostStream stream;
   if (settings.end_with_host) end_with_host(stream.in());
-  limit_memory(settings.memory_limit_bytes);
+  limit_private_memory(settings.memory_limit_bytes);
   Server server(settings, stream);
   try {
     while (const auto message = stream.read()) {

@@ -52,6 +52,8 @@ WorkerChannel::WorkerChannel(const PluginRegistry& registry, const std::string& 
               probe.sha256,
               "--memory-limit-bytes",
               std::to_string(memory_limit_bytes(settings.memory_limit_gib)),
+              "--threads",
+              std::to_string(threads_),
               "--end-with-host"};
 }
 

@@ -132,7 +132,7 @@ void info(const PluginsArguments& arguments) {
     return arguments.json ? print_json(to_json(channel)) : print_channel(channel);
   }
   ProbeResult probe;
-  const bool is_file = arguments.target.find('/') != std::string::npos || arguments.target.ends_with(".so");
+  const bool is_file = arguments.target.find('/') != std::string::npos || arguments.target.ends_with(".so") || arguments.target.ends_with(".py");
   if (is_file) {
     probe = probe_library(arguments.target);
   } else {
