@@ -4,6 +4,8 @@
 #include <unchannel/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -14,6 +16,7 @@
 #include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/subprocess.hpp>
 #include <unchannel/plugin_host/worker_channel.hpp>
+#include <unchannel/plugin_project/new_project.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 // Shape legend: B batch · D signal dimension · M observation dimension
@@ -311,6 +314,40 @@ TEST_F(PythonChannel, EndsWithItsHost) {
     ::usleep(10000);
   }
   EXPECT_TRUE(gone);
+}
+
+// Written by `plugins new`, dropped into a folder and used: nothing of unchannel is built again.
+TEST_F(PythonChannel, ComesFromATemplateThatWorksAsItIs) {
+  const NewProject project = write_new_project({.name = "lens", .language = "python", .folder = folder_ / "lens", .templates = TEMPLATES});
+  const PluginRegistry plugins({.plugin_dirs = {project.folder}, .default_folders = false, .threads = 1});
+  const auto lens = open_plugin(plugins, "org.example.lens");
+  lens->configure({2, 3}, nlohmann::json::object());
+  EXPECT_EQ(lens->y_shape(), (ChannelShape{2, 3}));
+  EXPECT_EQ(lens->description().determinism, UNCHANNEL_DETERMINISM_PER_SAMPLE);
+  constexpr std::int64_t B = 500;
+  std::vector<float> gain;
+  PluginSampleFailures failures;
+  const auto y = simulate(*lens, 0, B, &failures, &gain);
+  EXPECT_TRUE(failures.empty());
+  EXPECT_GE(*std::min_element(gain.begin(), gain.end()), 0.8F);
+  EXPECT_LE(*std::max_element(gain.begin(), gain.end()), 1.2F);
+  // What is left without the signal is N standard normal numbers: their sum within 5 √N, that of their squares within 5 √(2N) of N.
+  const auto x = ramp(B * kD, 0);
+  const auto N = static_cast<double>(y.size());
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double noise = (static_cast<double>(y[i]) - gain[i / kD] * x[i]) / 0.1;
+    sum += noise;
+    squares += noise * noise;
+  }
+  EXPECT_LT(std::abs(sum), 5 * std::sqrt(N));
+  EXPECT_LT(std::abs(squares - N), 5 * std::sqrt(2 * N));
+  std::vector<float> mean(y.size()), gradient(y.size());
+  const std::vector<const void*> latents = {gain.data()};
+  lens->mean(B, x.data(), latents, mean.data());
+  lens->vjp(B, x.data(), latents, y.data(), gradient.data());
+  EXPECT_EQ(mean[7], gain[1] * x[7]);
+  EXPECT_EQ(gradient[7], gain[1] * y[7]);
 }
 
 TEST_F(PythonChannel, IsNoMatterForTheCheckerOfLibraries) {

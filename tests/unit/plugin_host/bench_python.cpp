@@ -1,0 +1,86 @@
+// A Python channel in its worker against the same file's simulate called directly in Python, call by call in turn, medians.
+// `ninja bench_python`.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+#include <unchannel/plugin_host/child_process.hpp>
+#include <unchannel/plugin_host/isolation.hpp>
+#include <vector>
+
+namespace unchannel {
+namespace {
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+/// direct.py, which times itself: the pipes to it cost the figure nothing.
+class Direct {
+ public:
+  Direct(std::int64_t dimension, std::int64_t batch) {
+    spawn_group({PYTHON, "-B", PYTHON_DIR "/direct.py", PYTHON_SDK, EXAMPLE_DIR "/binned_detector.py", std::to_string(dimension),
+                 std::to_string(batch)},
+                {{questions_.read_end(), 0}, {answers_.write_end(), 1}, {STDERR_FILENO, 2}});
+    questions_.close_read_end();
+    answers_.close_write_end();
+    lines_ = ::fdopen(::dup(answers_.read_end()), "r");
+  }
+  Direct(const Direct&) = delete;
+  Direct& operator=(const Direct&) = delete;
+  ~Direct() { std::fclose(lines_); }
+
+  double call_us() {
+    double elapsed_us = 0;
+    if (::write(questions_.write_end(), "\n", 1) != 1 || std::fscanf(lines_, "%lf", &elapsed_us) != 1) std::exit(1);
+    return elapsed_us;
+  }
+
+ private:
+  Pipe questions_, answers_;
+  std::FILE* lines_ = nullptr;
+};
+
+void run(const PluginRegistry& registry, std::int64_t dimension, std::int64_t batch, int rounds) {
+  const auto worker = open_plugin(registry, "org.example.binned_detector", {.mode = Isolation::kProcess});
+  worker->configure({dimension}, nlohmann::json::object());
+  Direct direct(dimension, batch);
+  std::vector<std::uint64_t> ids(static_cast<std::size_t>(batch));
+  std::iota(ids.begin(), ids.end(), std::uint64_t{0});
+  std::vector<float> x(static_cast<std::size_t>(batch * dimension), 1.0F), y(x.size() / 2), gain(ids.size(), 1.0F);
+  const std::vector<const void*> latents = {gain.data()};
+  std::vector<double> worker_us, direct_us;
+  for (int i = 0; i < rounds + 5; ++i) {
+    const double a = direct.call_us();
+    const auto begin = std::chrono::steady_clock::now();
+    worker->simulate(1, ids, x.data(), latents, y.data());
+    const double b = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+    if (i < 5) continue;  // imports and first touches of memory
+    direct_us.push_back(a);
+    worker_us.push_back(b);
+  }
+  std::printf(
+      "binned_detector D %5lld batch %3lld: direct %8.1f us, worker %8.1f us, direct / worker %.3f, difference %.1f us (%d calls)\n",
+      static_cast<long long>(dimension), static_cast<long long>(batch), median(direct_us), median(worker_us),
+      median(direct_us) / median(worker_us), median(worker_us) - median(direct_us), rounds);
+}
+
+}  // namespace
+}  // namespace unchannel
+
+int main() {
+  using namespace unchannel;
+  ::setenv("UNCHANNEL_WORKER", WORKER, 0);
+  ::setenv("UNCHANNEL_PYTHON", PYTHON, 0);
+  ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
+  const PluginRegistry registry({.plugin_dirs = {EXAMPLE_DIR}, .default_folders = false, .threads = 1});
+  run(registry, 2, 1, 1000);
+  run(registry, 256, 64, 500);
+  run(registry, 1024, 64, 300);
+  run(registry, 4096, 64, 101);
+}
