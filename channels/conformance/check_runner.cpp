@@ -58,7 +58,7 @@ CheckReport check_file(const CheckSettings& settings) {
   for (const std::string& id : settings.only) find_check(id);
   CheckRequest request = settings.request;
   check<ConfigError>(!is_program_plugin(request.file),
-                     "{}: is a Python channel; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
+                     "{}: is no library; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
                      "always runs in a process of its own.",
                      request.file.string());
   read_check_config(request);  // a wrong file is the user's mistake, not the plugin's

@@ -136,7 +136,7 @@ int fuzz_in_this_process(std::uint64_t seed, CheckRequest request) {
 FuzzOutcome fuzz_file(const FuzzSettings& settings) {
   CheckRequest request = settings.request;
   check<ConfigError>(!is_program_plugin(request.file),
-                     "{}: is a Python channel; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
+                     "{}: is no library; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
                      "always runs in a process of its own.",
                      request.file.string());
   read_check_config(request);

@@ -18,7 +18,7 @@ struct PluginFolder {
 /// exist.
 std::vector<PluginFolder> plugin_folders(const std::vector<std::filesystem::path>& named);
 
-/// The files *.so and *.py (but _*.py) in the folder, by name. Folders that cannot be read have none; `problem` then says why.
+/// The files *.so, *.channel.toml and *.py (but _*.py) in the folder, by name. Folders that cannot be read have none; `problem` then says why.
 std::vector<std::filesystem::path> plugin_files_in(const std::filesystem::path& folder, std::string& problem);
 
 }  // namespace unchannel

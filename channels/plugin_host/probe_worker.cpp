@@ -15,6 +15,7 @@
 #include "host.hpp"
 #include "library.hpp"
 #include "process_state.hpp"
+#include "program_manifest.hpp"
 #include "program_plugin.hpp"
 
 namespace unchannel {
@@ -70,13 +71,18 @@ int probe_in_this_process(const std::filesystem::path& file) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   try {
-    if (is_program_plugin(file)) probe_program(file);  // which has its own words on the standard output
+    if (is_program_plugin(file) && !is_program_manifest(file)) probe_program(file);  // which has its own words on the standard output
   } catch (const PluginError& error) {
     AnswerStream().write({{"good", false}, {"reason", error.what()}});
     return 0;
   }
   AnswerStream answer;
   try {
+    if (is_program_manifest(file)) {
+      answer.write({{"stage", "the conversation with the program"}});
+      answer.write(interview_program(file));
+      return 0;
+    }
     answer.write(examine(file, [&answer](const std::string& stage) { answer.write({{"stage", stage}}); }));
   } catch (const std::exception& error) {
     answer.write({{"good", false}, {"reason", error.what()}});

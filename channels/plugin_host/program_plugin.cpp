@@ -13,10 +13,12 @@
 #include <cstdlib>
 #include <set>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/sha256.hpp>
 
 #include "parameters.hpp"
 #include "probe.hpp"
 #include "process_limits.hpp"
+#include "program_manifest.hpp"
 
 namespace unchannel {
 namespace {
@@ -28,19 +30,6 @@ bool is_identifier(const std::string& id) {
   return !id.empty() && id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == std::string::npos;
 }
 
-std::string on_path(const std::string& name) {
-  const char* variable = std::getenv("PATH");
-  const std::string list = variable ? variable : "";
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(':', begin), list.size());
-    const auto file = std::filesystem::path(list.substr(begin, end - begin)) / name;
-    std::error_code error;
-    if (file.is_absolute() && std::filesystem::is_regular_file(file, error) && ::access(file.c_str(), X_OK) == 0) return file.string();
-    begin = end + 1;
-  }
-  return {};
-}
-
 std::string find_python() {
   const char* variable = std::getenv("UNCHANNEL_PYTHON");
   const std::string named = variable ? variable : "";
@@ -49,19 +38,31 @@ std::string find_python() {
                        "UNCHANNEL_PYTHON = {}: is no program. Name a Python interpreter that has NumPy, or unset it.", named);
     return named;
   }
-  std::string found = on_path(named.empty() ? "python3" : named);
+  std::string found = program_on_path(named.empty() ? "python3" : named);
   check<PluginError>(!found.empty(), "{} is nowhere on PATH. Install Python with NumPy, or set UNCHANNEL_PYTHON to an interpreter.",
                      named.empty() ? "python3" : named);
   return found;
 }
 
-std::vector<std::string> program_command(const std::filesystem::path& file, const char* mode) {
+std::vector<std::string> runner_command(const std::filesystem::path& file, const char* mode) {
   const auto runner = (executable_folder() / "../share/unchannel/python/unchannel_runner").lexically_normal();
   std::error_code error;
   check<PluginError>(std::filesystem::is_directory(runner, error),
                      "{}: what runs Python channels is missing. Install unchannel again (cmake --install).", runner.string());
   // -B: no __pycache__ beside the user's files.
   return {find_python(), "-B", runner.string(), mode, std::filesystem::absolute(file).string()};
+}
+
+std::vector<std::string> serve_command(const ServeSettings& settings) {
+  if (is_program_manifest(settings.file)) {
+    check<PluginError>(settings.sha256.empty() || sha256_file(settings.file) == settings.sha256, "{}: has changed since it was probed.",
+                       settings.file.string());
+    return manifest_command(settings.file);
+  }
+  std::vector<std::string> command = runner_command(settings.file, "--serve");
+  command.insert(command.end(), {"--threads", std::to_string(settings.threads)});
+  if (!settings.sha256.empty()) command.insert(command.end(), {"--sha256", settings.sha256});
+  return command;
 }
 
 [[noreturn]] void become(const std::vector<std::string>& command) {
@@ -88,11 +89,11 @@ int wait_for(pid_t program, bool end_with_host) {
 
 }  // namespace
 
-bool is_program_plugin(const std::filesystem::path& file) { return file.extension() == ".py"; }
+bool is_program_plugin(const std::filesystem::path& file) { return file.extension() == ".py" || is_program_manifest(file); }
 
 bool is_helper_file(const std::filesystem::path& file) { return file.filename().string().starts_with('_'); }
 
-void probe_program(const std::filesystem::path& file) { become(program_command(file, "--probe")); }
+void probe_program(const std::filesystem::path& file) { become(runner_command(file, "--probe")); }
 
 void check_description(const ChannelDescription& channel) {
   check<PluginError>(is_identifier(channel.id) && !channel.version.empty(), "'{}' cannot be the id of a channel, or it has no version.",
@@ -114,9 +115,7 @@ void check_description(const ChannelDescription& channel) {
 int serve_program(const ServeSettings& settings) {
   forbid_core_files();
   limit_private_memory(settings.memory_limit_bytes);
-  std::vector<std::string> command = program_command(settings.file, "--serve");
-  command.insert(command.end(), {"--threads", std::to_string(settings.threads)});
-  if (!settings.sha256.empty()) command.insert(command.end(), {"--sha256", settings.sha256});
+  const std::vector<std::string> command = serve_command(settings);
   const pid_t self = ::getpid();
   const pid_t program = ::fork();  // this process has one thread
   check<PluginError>(program >= 0, "a process could not be made: {}.", ::strerror(errno));

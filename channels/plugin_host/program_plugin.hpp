@@ -9,13 +9,14 @@
 
 namespace unchannel {
 
-/// Whether the file is a plugin that runs as a program of its own and never inside another one: a Python channel, *.py.
+/// Whether the file is a plugin that runs as a program of its own and never inside another one: a Python channel, *.py, or one
+/// that a manifest names, *.channel.toml.
 bool is_program_plugin(const std::filesystem::path& file);
 
 /// Files in a plugin folder that are no plugins but used by some: their names begin with '_'.
 bool is_helper_file(const std::filesystem::path& file);
 
-/// Replaces this process by the program that answers --probe for `file`. Returns only by throwing PluginError: no interpreter
+/// Replaces this process by the program that answers --probe for a Python file. Returns only by throwing PluginError: no interpreter
 /// (UNCHANNEL_PYTHON, else python3 on PATH), no runner (<program>/../share/unchannel/python).
 [[noreturn]] void probe_program(const std::filesystem::path& file);
 

@@ -132,7 +132,8 @@ void info(const PluginsArguments& arguments) {
     return arguments.json ? print_json(to_json(channel)) : print_channel(channel);
   }
   ProbeResult probe;
-  const bool is_file = arguments.target.find('/') != std::string::npos || arguments.target.ends_with(".so") || arguments.target.ends_with(".py");
+  const bool is_file = arguments.target.find('/') != std::string::npos || arguments.target.ends_with(".so") ||
+                       arguments.target.ends_with(".py") || arguments.target.ends_with(".channel.toml");
   if (is_file) {
     probe = probe_library(arguments.target);
   } else {

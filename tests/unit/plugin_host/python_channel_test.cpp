@@ -199,7 +199,7 @@ TEST_F(PythonChannel, AccidentsLeaveNoTraceInTheResults) {
   std::uint64_t first = 0;
   for (const std::string kind : {"quit", "crash", "hang", "memory", "kill", "exception", "noise"}) {
     if (kind == "kill") {
-      ::kill(there->worker_pid(), SIGKILL);
+      ::kill(-there->worker_pid(), SIGKILL);
     } else {
       std::ofstream(trigger) << kind;
     }
@@ -353,7 +353,7 @@ TEST_F(PythonChannel, ComesFromATemplateThatWorksAsItIs) {
 TEST_F(PythonChannel, IsNoMatterForTheCheckerOfLibraries) {
   const SubprocessResult check = run_subprocess({WORKER, "--check-all", EXAMPLE_DIR "/binned_detector.py"}, 30);
   EXPECT_EQ(check.exit_code, 2);
-  EXPECT_NE(check.err.find("is a Python channel; this command examines compiled plugins."), std::string::npos) << check.err;
+  EXPECT_NE(check.err.find("is no library; this command examines compiled plugins."), std::string::npos) << check.err;
 }
 
 constexpr const char* kGood = "channel = {'id': 'a.b'}\ndef simulate(x):\n  return x\n";
