@@ -8,6 +8,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/worker_channel.hpp>
+#include <unchannel/plugin_project/new_project.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 namespace unchannel {
@@ -50,6 +51,21 @@ TEST_F(ProgramChannel, ProgramsOfTheProtocolAreChannels) {
   decay->simulate(1, ids, x.data(), {}, y.data());
   EXPECT_EQ(y, before) << "a fresh process repeats the call";
   EXPECT_EQ(dynamic_cast<WorkerChannel&>(*decay).statistics().deaths, 1);
+}
+
+// Written by `plugins new`, dropped into a folder and used: nothing of unchannel is built again.
+TEST_F(ProgramChannel, ComesFromATemplateThatWorksAsItIs) {
+  const NewProject project =
+      write_new_project({.name = "lens", .language = "executable", .folder = folder_ / "lens", .templates = TEMPLATES});
+  const PluginRegistry plugins({.plugin_dirs = {project.folder}, .default_folders = false, .threads = 1});
+  ASSERT_EQ(plugins.libraries().size(), 1u);
+  const auto lens = open_plugin(plugins, "org.example.lens");
+  lens->configure({2}, {{"gain", 2.5}});
+  const std::vector<float> x = {1, 2, 3, -4};
+  const std::vector<std::uint64_t> ids = {0, 1};
+  std::vector<float> y(4);
+  EXPECT_TRUE(lens->simulate(1, ids, x.data(), {}, y.data()).empty());
+  EXPECT_EQ(y, (std::vector<float>{2.5F, 5, 7.5F, -10}));
 }
 
 TEST_F(ProgramChannel, TellsWhatIsWrongWithAManifestOrItsProgram) {
