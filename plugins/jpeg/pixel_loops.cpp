@@ -3,6 +3,7 @@
 #include "pixel_loops.hpp"
 
 #include <unchannel/random.h>
+#include <unchannel/sdk/white_noise.hpp>
 
 namespace jpeg {
 namespace {
@@ -70,27 +71,10 @@ void unpack_grey(const uint8_t* __restrict packed, int64_t count, const Scaling&
   }
 }
 
-void add_noise(uint64_t key, uint64_t id, float sigma, int64_t count, float* __restrict y) {
-  float normals[UNCHANNEL_CHUNK];
-  for (int64_t i = 0; i < count; i += UNCHANNEL_CHUNK) {
-    const int64_t left = count - i;
-    unchannel_chunk_normals(key, id, static_cast<uint32_t>(i / 4), normals);
-    if (left >= UNCHANNEL_CHUNK) {
-      for (int lane = 0; lane < UNCHANNEL_CHUNK; ++lane) {
-        y[i + lane] += sigma * normals[lane];
-      }
-    } else {
-      for (int64_t lane = 0; lane < left; ++lane) {
-        y[i + lane] += sigma * normals[lane];
-      }
-    }
-  }
-}
-
 }  // namespace
 
 #define JPEG_LOOPS \
-  { &pack_colour, &pack_grey, &unpack_colour, &unpack_grey, &add_noise }
+  { &pack_colour, &pack_grey, &unpack_colour, &unpack_grey, &unchannel::sdk::add_white_noise }
 #if defined(JPEG_AVX2)
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = JPEG_LOOPS;

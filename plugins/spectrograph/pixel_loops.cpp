@@ -3,6 +3,7 @@
 #include "pixel_loops.hpp"
 
 #include <unchannel/random.h>
+#include <unchannel/sdk/white_noise.hpp>
 
 namespace spectrograph {
 namespace {
@@ -118,27 +119,10 @@ double affine(float scale, float shift, int64_t pixels, float* __restrict y) {
   return total;
 }
 
-void add_noise(uint64_t key, uint64_t id, float sigma, int64_t pixels, float* __restrict y) {
-  float normals[UNCHANNEL_CHUNK];
-  for (int64_t i = 0; i < pixels; i += UNCHANNEL_CHUNK) {
-    const int64_t left = pixels - i;
-    unchannel_chunk_normals(key, id, static_cast<uint32_t>(i / 4), normals);
-    if (left >= UNCHANNEL_CHUNK) {
-      for (int lane = 0; lane < UNCHANNEL_CHUNK; ++lane) {
-        y[i + lane] += sigma * normals[lane];
-      }
-    } else {
-      for (int64_t lane = 0; lane < left; ++lane) {
-        y[i + lane] += sigma * normals[lane];
-      }
-    }
-  }
-}
-
 }  // namespace
 
 #define SPECTROGRAPH_LOOPS \
-  { &band, &decimate, &interpolate8, &affine, &add_noise }
+  { &band, &decimate, &interpolate8, &affine, &unchannel::sdk::add_white_noise }
 #if defined(SPECTROGRAPH_AVX2)
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = SPECTROGRAPH_LOOPS;

@@ -1,5 +1,6 @@
 """Runs the built unchannel program in a private folder. UNCHANNEL_BUILD names the build folder."""
 
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -27,6 +28,12 @@ def real_prior():
     """The downloaded prior, or None where set-up has not run."""
     wheels = sorted((ROOT / ".deps" / "prior").glob("*.whl"))
     return wheels[0] if wheels else None
+
+
+def weights(run):
+    """Hash of the tensors of a run's checkpoint; its header also holds elapsed seconds, which differ."""
+    content = (run / "checkpoints" / "latest.safetensors").read_bytes()
+    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little"):]).hexdigest()
 
 
 class Workspace:

@@ -1,6 +1,5 @@
 """New plugins in a folder train without a rebuild, in every language of `plugins new`; and a worker that is killed costs a run nothing."""
 
-import hashlib
 import os
 import pathlib
 import signal
@@ -53,12 +52,6 @@ def write_signals(path):
     waves = numpy.sin(numpy.outer(numpy.arange(1, 5), numpy.linspace(0, 6, 64)))
     with h5py.File(path, "w") as file:
         file["signals"] = (random.normal(size=(512, 4)) @ waves).astype(numpy.float32)
-
-
-def weights(run):
-    """Hash of the checkpoint's tensors; its header also holds elapsed seconds, which differ."""
-    content = (run / "checkpoints" / "latest.safetensors").read_bytes()
-    return hashlib.sha256(content[8 + int.from_bytes(content[:8], "little"):]).hexdigest()
 
 
 def workers_of(process):
@@ -130,7 +123,7 @@ class DroppedPlugin(unittest.TestCase):
             time.sleep(0.005)
         self.assertEqual(process.returncode, 0, (self.work / "output").read_text()[-2000:])
         self.assertEqual(len(killed), kills, "the run ended before all workers were killed: give it more steps")
-        self.assertEqual(weights(self.work / "killed"), weights(self.work / "straight"))
+        self.assertEqual(program.weights(self.work / "killed"), program.weights(self.work / "straight"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/plugin_host/plugin_channel.hpp>
 #include <unchannel/plugin_host/process_state.hpp>
+#include <unchannel/test_support/message_of.hpp>
 
 // Shape legend: B batch · D signal dimension · M observation dimension
 namespace unchannel {
@@ -76,15 +77,7 @@ class PluginChannelTest : public ::testing::Test {
   }
 };
 
-template <class E, class F>
-std::string message_of(F&& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test_support::message_of;
 
 TEST_F(PluginChannelTest, ReportsItsConfiguration) {
   const auto channel = gain({{"gain", 3}});

@@ -6,6 +6,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/plugin_host/plugin_channel.hpp>
 #include <unchannel/plugin_host/registry.hpp>
+#include <unchannel/test_support/message_of.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 namespace unchannel {
@@ -31,15 +32,7 @@ class Registry : public ::testing::Test {
   test_support::TempDir temp_;
 };
 
-template <class E, class F>
-std::string message_of(F&& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test_support::message_of;
 
 TEST_F(Registry, FindsABareLibraryDroppedIntoEachKindOfFolder) {
   const auto named = folder_with("named", "awgn");

@@ -15,6 +15,7 @@
 #include <unchannel/plugin_host/child_process.hpp>
 #include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/worker_channel.hpp>
+#include <unchannel/test_support/message_of.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 // Shape legend: B batch · D signal dimension
@@ -42,15 +43,7 @@ std::vector<float> ramp(std::int64_t count) {
   return values;
 }
 
-template <class E, class F>
-std::string message_of(F&& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test_support::message_of;
 
 /// Everything that a channel can do with one batch, and the failures.
 struct Outcome {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 
 #include "plugin_driver.hpp"
@@ -233,18 +232,9 @@ TEST(Jpeg, BadSamplesCostOnlyThemselves) {
 }
 
 TEST(Jpeg, DocumentedDefaultsAreThePluginsOwn) {
-  std::ifstream file(UNCHANNEL_SOURCE_DIR "/plugins/jpeg/jpeg.toml");
-  std::string documented, line;
-  bool parameters = false;
-  while (std::getline(file, line)) {
-    if (parameters && !line.empty() && line[0] != '#') {
-      documented += line + "\n";
-    }
-    parameters = parameters || line == "[channel.parameters]";
-  }
   Channel channel(kLibrary);
   ASSERT_EQ(channel.configure({64, 64}), UNCHANNEL_OK);
-  EXPECT_EQ(documented, channel.canonical);
+  EXPECT_EQ(unchannel::test::documented_parameters(UNCHANNEL_SOURCE_DIR "/plugins/jpeg/jpeg.toml"), channel.canonical);
 }
 
 }  // namespace

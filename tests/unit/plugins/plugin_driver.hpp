@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,20 @@
 #include <vector>
 
 namespace unchannel::test {
+
+/// The lines below [channel.parameters] of a plugin's TOML file, without comments: what its canonical defaults are compared with.
+inline std::string documented_parameters(const std::string& path) {
+  std::ifstream file(path);
+  std::string documented, line;
+  bool parameters = false;
+  while (std::getline(file, line)) {
+    if (parameters && !line.empty() && line[0] != '#') {
+      documented += line + "\n";
+    }
+    parameters = parameters || line == "[channel.parameters]";
+  }
+  return documented;
+}
 
 /// An n-d array that can show itself as the interface's tensor. T: float, int32_t, int64_t.
 template <class T>

@@ -14,6 +14,7 @@ namespace {
 
 using unchannel::test::Array;
 using unchannel::test::Channel;
+using unchannel::test::documented_parameters;
 using unchannel::test::ReversePool;
 
 const std::string kLibrary = UNCHANNEL_BINARY_DIR "/plugins/spectrograph.so";
@@ -299,18 +300,9 @@ TEST(Spectrograph, CanonicalConfigurationNamesEveryParameter) {
 }
 
 TEST(Spectrograph, DocumentedDefaultsAreThePluginsOwn) {
-  std::ifstream file(UNCHANNEL_SOURCE_DIR "/plugins/spectrograph/spectrograph.toml");
-  std::string documented, line;
-  bool parameters = false;
-  while (std::getline(file, line)) {
-    if (parameters && !line.empty() && line[0] != '#') {
-      documented += line + "\n";
-    }
-    parameters = parameters || line == "[channel.parameters]";
-  }
   Channel channel(kLibrary);
   ASSERT_EQ(channel.configure({64}), UNCHANNEL_OK);
-  EXPECT_EQ(documented, channel.canonical);
+  EXPECT_EQ(documented_parameters(UNCHANNEL_SOURCE_DIR "/plugins/spectrograph/spectrograph.toml"), channel.canonical);
 }
 
 }  // namespace

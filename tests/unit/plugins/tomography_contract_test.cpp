@@ -1,8 +1,6 @@
 // The tomography plugin as a host sees it: descriptor, refusals, determinism, failed samples, documented defaults.
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "tomography_support.hpp"
 
 namespace {
@@ -142,18 +140,9 @@ TEST(TomographyContract, BadSamplesCostOnlyThemselves) {
 }
 
 TEST(TomographyContract, DocumentedDefaultsAreThePluginsOwn) {
-  std::ifstream file(UNCHANNEL_SOURCE_DIR "/plugins/tomography/tomography.toml");
-  std::string documented, line;
-  bool parameters = false;
-  while (std::getline(file, line)) {
-    if (parameters && !line.empty() && line[0] != '#') {
-      documented += line + "\n";
-    }
-    parameters = parameters || line == "[channel.parameters]";
-  }
   Channel channel(kTomography);
   ASSERT_EQ(channel.configure({8, 8}), UNCHANNEL_OK);
-  EXPECT_EQ(documented, channel.canonical);
+  EXPECT_EQ(unchannel::test::documented_parameters(UNCHANNEL_SOURCE_DIR "/plugins/tomography/tomography.toml"), channel.canonical);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <numbers>
 
 #include "model_server.hpp"
@@ -255,16 +254,7 @@ TEST(UmBridge, DocumentedDefaultsAreThePluginsOwn) {
   const std::string given = "url = \"" + server.url() + "\"";
   ASSERT_EQ(own.find(given), 0U) << own;
   own.replace(0, given.size(), std::string("url = \"") + channel.core->parameter(channel.instance, 0)->default_text + "\"");
-  std::ifstream file(UNCHANNEL_SOURCE_DIR "/plugins/umbridge/umbridge.toml");
-  std::string documented, line;
-  bool parameters = false;
-  while (std::getline(file, line)) {
-    if (parameters && !line.empty() && line[0] != '#') {
-      documented += line + "\n";
-    }
-    parameters = parameters || line == "[channel.parameters]";
-  }
-  EXPECT_EQ(documented, own);
+  EXPECT_EQ(unchannel::test::documented_parameters(UNCHANNEL_SOURCE_DIR "/plugins/umbridge/umbridge.toml"), own);
 }
 
 }  // namespace

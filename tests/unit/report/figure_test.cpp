@@ -6,6 +6,7 @@
 #include <unchannel/report/figure_script.hpp>
 #include <unchannel/report/gnuplot.hpp>
 #include <unchannel/report/svg_inline.hpp>
+#include <unchannel/test_support/message_of.hpp>
 
 #include "well_formed.hpp"
 
@@ -14,15 +15,7 @@ namespace {
 
 using report_test::page_problems;
 
-template <class E, class F>
-std::string message_of(F&& run) {
-  try {
-    run();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test_support::message_of;
 
 Figure small_figure(std::vector<double> y) {
   Figure figure;
