@@ -17,7 +17,7 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   RunConfig config;
   config.channel.folder = file.folder();
   file.fill([&](SettingsVisitor& visitor) { config.visit(visitor); });
-  for (std::string* name : {&config.train.data.observations, &config.train.data.monitor_observations, &config.train.data.monitor_signals,
+  for (std::string* name : {&config.train.data.observations, &config.train.data.monitor_observations, &config.train.data.monitor_signals, &config.train.data.monitor_reference,
                             &config.train.start.file}) {
     if (!name->empty() && std::filesystem::path(*name).is_relative()) {
       *name = std::filesystem::absolute(file.folder() / *name).lexically_normal().string();
@@ -44,6 +44,7 @@ RunConfig read_run_config(const std::filesystem::path& run) {
 
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file) {
+  if (!config.channel.signal_shape.empty()) return make_channel(config.channel, plugin_folders, config.channel.signal_shape);
   const DatasetReader reader(data_file);
   const std::vector<std::int64_t> shape(reader.row_shape().begin(), reader.row_shape().end());
   return make_channel(config.channel, plugin_folders, shape);

@@ -26,7 +26,7 @@ struct RunConfig {
 /// The configuration of an existing run folder.
 RunConfig read_run_config(const std::filesystem::path& run);
 
-/// Loads and configures the channel. The signal shape defaults to the row shape of `data_file`.
+/// Loads and configures the channel. The signal shape is channel.signal_shape or else the row shape of `data_file`.
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file);
 

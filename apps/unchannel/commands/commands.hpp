@@ -11,10 +11,12 @@ void add_degrade_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_import_command(CLI::App& app);
+void add_import_array_commands(CLI::App& import);  // idx, mat and npy, below `import`
+void add_import_image_commands(CLI::App& import);  // cifar, images and tar, below `import`
 void add_info_command(CLI::App& app);
 void add_plugins_command(CLI::App& app);
 void add_plugins_check_commands(CLI::App& plugins);  // check and fuzz, below `plugins`
-void add_plugins_new_command(CLI::App& plugins);  // of the plugins command
+void add_plugins_new_command(CLI::App& plugins);     // of the plugins command
 void add_reference_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_restore_command(CLI::App& app);

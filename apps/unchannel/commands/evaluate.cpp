@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <unordered_map>
 #include <unchannel/base/atomic_file.hpp>
@@ -23,7 +24,7 @@ namespace unchannel {
 namespace {
 
 struct EvaluateArguments {
-  std::string truth, restored, observed, prior, json;
+  std::string truth, restored, observed, reference, prior, json;
   double data_range = 0;
 };
 
@@ -142,9 +143,10 @@ baselines::QuasarReferences exact_references(const EvaluateArguments& arguments,
 }
 
 void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>& results) {
-  fmt::print("{:<28}{:>18}{:>10}{:>12}{:>10}{:>10}{:>18}{:>24}\n", "", "RMSE", "PSNR/dB", "excess SW2", "energy", "MMD", "spread error/%", "Ly alpha < 500 km/s/%");
+  fmt::print("{:<28}{:>18}{:>10}{:>8}{:>12}{:>10}{:>10}{:>18}{:>24}\n", "", "RMSE", "PSNR/dB", "SSIM", "excess SW2", "energy", "MMD", "spread error/%", "Ly alpha < 500 km/s/%");
   for (const auto& [name, e] : results) {
     std::string line = fmt::format("{:<28}{:>10.4f} ± {:<5.4f}{:>10.2f}", name, e.rmse.value, e.rmse.standard_error, e.psnr_db);
+    line += e.ssim ? fmt::format("{:>8.4f}", e.ssim->value) : fmt::format("{:>8}", "-");
     line += e.sliced ? fmt::format("{:>12.4f}{:>10.4f}{:>10.4f}", e.sliced->excess, *e.energy_distance, e.mmd->mmd) : fmt::format("{:>12}{:>10}{:>10}", "-", "-", "-");
     line += e.spread_error ? fmt::format("{:>10.2f} ± {:<5.2f}", 100 * e.spread_error->value, 100 * e.spread_error->standard_error) : fmt::format("{:>18}", "-");
     const auto lya = std::find_if(e.lines.begin(), e.lines.end(), [](const auto& l) { return l.name == "Ly_alpha"; });
@@ -172,6 +174,14 @@ void evaluate(const EvaluateArguments& arguments) {
 
   metrics::EvaluationInput input = read_truth(truth.reader, truth_rows);
   input.data_range = arguments.data_range;
+  input.image_shape.assign(truth.reader.row_shape().begin(), truth.reader.row_shape().end());
+  if (!arguments.reference.empty()) {
+    const DatasetReader reference(arguments.reference, DatasetKind::signals);
+    check<ShapeError>(reference.dim() == truth.reader.dim(), "{}: a row has {} elements and the truth's {}.", arguments.reference, reference.dim(), truth.reader.dim());
+    std::vector<std::uint64_t> rows(reference.rows());
+    std::iota(rows.begin(), rows.end(), std::uint64_t{0});
+    input.reference_MD = read_matrix(reference, rows);
+  }
   nlohmann::json json = {{"truth", arguments.truth}, {"restored", arguments.restored}, {"objects", ids.size()}};
   std::vector<std::pair<std::string, metrics::Evaluation>> results;
   const auto add = [&](const std::string& name, const at::Tensor& x_ND) {
@@ -207,6 +217,7 @@ void add_evaluate_command(CLI::App& app) {
   command->add_option("--truth", arguments->truth, "HDF5 file with the true signals (or reference observations with ivar)")->required();
   command->add_option("--restored", arguments->restored, "HDF5 file with the restored signals; rows are matched by /object_id")->required();
   command->add_option("--observed", arguments->observed, "HDF5 file with the observations: adds them as a row");
+  command->add_option("--reference", arguments->reference, "HDF5 file with other clean signals, three times as many or more: the excess SW2 is measured against them");
   command->add_option("--prior", arguments->prior, "eBOSS quasar prior (npz or wheel): adds the exact references of the semi-synthetic set");
   command->add_option("--data-range", arguments->data_range, "of the PSNR, in data units (default: the truth's largest minus smallest value)");
   command->add_option("--json", arguments->json, "file for the same figures, units in the keys");

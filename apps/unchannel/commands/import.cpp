@@ -5,9 +5,10 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/data/prior/quasar_draw.hpp>
+#include <unchannel/data/prior/two_moons.hpp>
 #include <unchannel/data/spectra/sdss_import.hpp>
 
-#include "commands.hpp"
+#include "import_support.hpp"
 
 namespace unchannel {
 namespace {
@@ -38,8 +39,10 @@ void import_sdss_files(SdssArguments& arguments) {
   }
   const auto files = find_sdss_files({arguments.inputs.begin(), arguments.inputs.end()});
   Progress bar("importing spectra", static_cast<std::int64_t>(files.size()));
-  const auto entries =
-      import_sdss(files, arguments.options, arguments.output, [&](std::size_t done) { bar.update(static_cast<std::int64_t>(done)); });
+  const auto entries = import_sdss(files, arguments.options, arguments.output, [&](std::size_t done) {
+    stop_import_if_requested(arguments.output);
+    bar.update(static_cast<std::int64_t>(done));
+  });
   bar.finish();
   print_table(entries);
   const auto imported = std::count_if(entries.begin(), entries.end(), [](const auto& entry) { return entry.imported; });
@@ -80,7 +83,10 @@ void draw_quasars(PriorArguments& arguments) {
   arguments.options.rest_frame = arguments.frame == "rest";
   const QuasarPrior prior = load_quasar_prior(arguments.input);
   Progress bar("drawing semi-synthetic quasars", static_cast<std::int64_t>(arguments.options.count));
-  write_quasar_draw(prior, arguments.options, arguments.output, [&](std::uint64_t done) { bar.update(static_cast<std::int64_t>(done)); });
+  write_quasar_draw(prior, arguments.options, arguments.output, [&](std::uint64_t done) {
+    stop_import_if_requested(arguments.output);
+    bar.update(static_cast<std::int64_t>(done));
+  });
   bar.finish();
   fmt::print("{} signals of {} pixels written to {}\norigin: {}\n", arguments.options.count, arguments.options.pixels, arguments.output,
              quasar_draw_origin(arguments.options));
@@ -114,6 +120,32 @@ void add_quasar_prior(CLI::App& parent) {
   command->callback([arguments] { draw_quasars(*arguments); });
 }
 
+struct MoonsArguments {
+  std::string output;
+  TwoMoonsOptions options;
+};
+
+void draw_moons(const MoonsArguments& arguments) {
+  Progress bar("drawing two moons", static_cast<std::int64_t>(arguments.options.count));
+  write_two_moons(arguments.options, arguments.output, [&](std::uint64_t done) { bar.update(static_cast<std::int64_t>(done)); });
+  bar.finish();
+  fmt::print("{} points written to {}\n", arguments.options.count, arguments.output);
+}
+
+void add_two_moons(CLI::App& parent) {
+  auto arguments = std::make_shared<MoonsArguments>();
+  TwoMoonsOptions& options = arguments->options;
+  CLI::App* command = parent.add_subcommand("two-moons", "synthetic points on two interleaved half circles, x = 4 (p - 1/2)");
+  command->add_option("--output", arguments->output, "HDF5 file to write")->required();
+  command->add_option("--count", options.count, "number of points, half of them on each arm")->required();
+  command->add_option("--key", options.key, "random key")->capture_default_str();
+  command->add_option("--first-index", options.first_index, "global index of the first point: disjoint ranges give independent sets")
+      ->capture_default_str();
+  command->add_option("--noise", options.noise, "standard deviation around an arm, in units of its radius")->capture_default_str();
+  command->footer("Example: unchannel import two-moons --count 7000 --output signals.h5\nExit codes: 0 ok, 2 options, 4 disk");
+  command->callback([arguments] { draw_moons(*arguments); });
+}
+
 }  // namespace
 
 void add_import_command(CLI::App& app) {
@@ -121,6 +153,9 @@ void add_import_command(CLI::App& app) {
   command->require_subcommand(1);
   add_sdss(*command);
   add_quasar_prior(*command);
+  add_import_image_commands(*command);
+  add_import_array_commands(*command);
+  add_two_moons(*command);
 }
 
 }  // namespace unchannel

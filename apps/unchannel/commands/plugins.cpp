@@ -138,7 +138,7 @@ void info(const PluginsArguments& arguments) {
     probe = probe_library(arguments.target);
   } else {
     const PluginRegistry registry = open_registry(arguments);
-    const auto found = registry.find(arguments.target, {"awgn"});
+    const auto found = registry.find(arguments.target, built_in_ids());
     probe = found.library->probe;
     probe.channels = {*found.channel};
   }

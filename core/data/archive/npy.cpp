@@ -12,13 +12,7 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxRank = 32;  // NumPy's own limit (before 2.0)
 
-struct Header {
-  std::string descr;
-  bool fortran_order = false;
-  std::vector<std::uint64_t> shape;
-};
-
-// The text after `'key':` in the header, a Python dict literal that NumPy writes in one fixed style.
+// The text after `'key':` in the header.
 std::string_view value_of(std::string_view header, std::string_view key, const std::string& place) {
   const std::string quoted = "'" + std::string(key) + "'";
   const std::size_t at = header.find(quoted);
@@ -43,19 +37,6 @@ std::vector<std::uint64_t> parse_shape(std::string_view text, const std::string&
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     shape.push_back(extent);
   }
-}
-
-Header parse_header(std::string_view text, const std::string& place) {
-  Header header;
-  const std::string_view descr = value_of(text, "descr", place);
-  const std::size_t close = descr.starts_with('\'') ? descr.find('\'', 1) : std::string_view::npos;
-  check<DataError>(close != std::string_view::npos, "{}: holds a structured array; only plain numbers are supported.", place);
-  header.descr = descr.substr(1, close - 1);
-  const std::string_view order = value_of(text, "fortran_order", place);
-  check<DataError>(order.starts_with("True") || order.starts_with("False"), "{}: fortran_order is neither True nor False.", place);
-  header.fortran_order = order.starts_with("True");
-  header.shape = parse_shape(value_of(text, "shape", place), place);
-  return header;
 }
 
 template <class T>
@@ -97,16 +78,33 @@ std::vector<double> to_row_major(const std::vector<double>& fortran, const std::
 
 }  // namespace
 
-NpyArray parse_npy(std::string_view bytes, const std::string& place) {
-  check<DataError>(bytes.starts_with(kMagic) && bytes.size() >= 10, "{}: is no NumPy array (its signature is missing).", place);
-  const auto byte = [&](std::size_t k) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[k])); };
+std::size_t parse_npy_preamble(std::string_view preamble, const std::string& place) {
+  check<DataError>(preamble.starts_with(kMagic) && preamble.size() >= 10, "{}: is no NumPy array (its signature is missing).", place);
+  const auto byte = [&](std::size_t k) { return static_cast<std::size_t>(static_cast<unsigned char>(preamble[k])); };
   const std::size_t version = byte(6);
   check<DataError>(version >= 1 && version <= 3, "{}: has NumPy format version {}; 1 to 3 are known.", place, version);
-  const std::size_t start = version == 1 ? 10 : 12;
-  check<DataError>(bytes.size() >= start, "{}: is truncated inside its header.", place);
-  const std::size_t length = version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  check<DataError>(preamble.size() >= npy_preamble_size(static_cast<unsigned>(version)), "{}: is truncated inside its header.", place);
+  return version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+}
+
+NpyHeader parse_npy_header(std::string_view text, const std::string& place) {
+  NpyHeader header;
+  const std::string_view descr = value_of(text, "descr", place);
+  const std::size_t close = descr.starts_with('\'') ? descr.find('\'', 1) : std::string_view::npos;
+  check<DataError>(close != std::string_view::npos, "{}: holds a structured array; only plain numbers are supported.", place);
+  header.descr = descr.substr(1, close - 1);
+  const std::string_view order = value_of(text, "fortran_order", place);
+  check<DataError>(order.starts_with("True") || order.starts_with("False"), "{}: fortran_order is neither True nor False.", place);
+  header.fortran_order = order.starts_with("True");
+  header.shape = parse_shape(value_of(text, "shape", place), place);
+  return header;
+}
+
+NpyArray parse_npy(std::string_view bytes, const std::string& place) {
+  const std::size_t length = parse_npy_preamble(bytes, place);
+  const std::size_t start = npy_preamble_size(static_cast<unsigned char>(bytes[6]));
   check<DataError>(length <= bytes.size() - start, "{}: is truncated inside its header.", place);
-  const Header header = parse_header(bytes.substr(start, length), place);
+  const NpyHeader header = parse_npy_header(bytes.substr(start, length), place);
   const std::string_view data = bytes.substr(start + length);
   for (const Format& format : kFormats) {
     if (format.descr != header.descr) continue;
