@@ -4,14 +4,32 @@
 
 #include <unchannel/base/error.hpp>
 
-#include "awgn.hpp"
-#include "latent_options.hpp"
+#include "built_ins.hpp"
+#include "compose.hpp"
 #include "plugin_tensor_channel.hpp"
 
 namespace unchannel {
 
+namespace {
+
+void visit_parameters(SettingsVisitor& visitor, nlohmann::json& parameters, nlohmann::json& latents) {
+  visitor.free_table({"parameters", "The channel's own parameters; `unchannel plugins info ID` lists them."}, parameters);
+  visitor.free_table({"latents", "By latent: visible = true|false (the model sees it), source = \"fresh\"|\"own\"|\"data\"."}, latents);
+}
+
+}  // namespace
+
+void ChannelStageSettings::visit(SettingsVisitor& visitor) {
+  visitor.text({"id", "Built-in channel or id of a plugin's channel."}, id);
+  visit_parameters(visitor, parameters, latents);
+}
+
 void ChannelSettings::visit(SettingsVisitor& visitor) {
   visitor.text({"id", "Built-in channel or id of a plugin's channel; `unchannel plugins list` shows them."}, id);
+  visitor.integers(
+      {"signal_shape",
+       "Shape of a signal, for training on observations of another shape, as `downsample` gives; []: that of the data's rows."},
+      signal_shape, 1, std::int64_t{1} << 40);
   visitor.choice(
       {"isolation",
        "Where a plugin runs: in a process of its own, which may crash or hang without harm, or in this one; `auto`: in this one when "
@@ -25,8 +43,8 @@ void ChannelSettings::visit(SettingsVisitor& visitor) {
                failed_samples);
   visitor.number({"max_failed_share", "The run stops when more than this share of all samples fails in the channel.", "1"},
                  max_failed_share, 0.0, 1.0);
-  visitor.free_table({"parameters", "The channel's own parameters; `unchannel plugins info ID` lists them."}, parameters);
-  visitor.free_table({"latents", "By latent: visible = true|false (the model sees it), source = \"fresh\"|\"own\"|\"data\"."}, latents);
+  visit_parameters(visitor, parameters, latents);
+  visitor.list({"stages", "With id = \"compose\": a channel that measures what the one before it gives."}, stages);
 }
 
 IsolationSettings ChannelSettings::isolation_settings() const {
@@ -38,7 +56,17 @@ IsolationSettings ChannelSettings::isolation_settings() const {
   return result;
 }
 
-std::vector<ChannelDescription> built_in_channels() { return {describe_awgn()}; }
+std::vector<ChannelDescription> built_in_channels() {
+  std::vector<ChannelDescription> list = described_built_ins();
+  list.push_back(describe_compose());
+  return list;
+}
+
+std::vector<std::string> built_in_ids() {
+  std::vector<std::string> ids;
+  for (const ChannelDescription& channel : built_in_channels()) ids.push_back(channel.id);
+  return ids;
+}
 
 std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, const std::string& id,
                                              const std::vector<std::int64_t>& signal_shape, const nlohmann::json& parameters,
@@ -52,16 +80,45 @@ std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, con
   return std::make_unique<PluginTensorChannel>(std::move(plugin), latent_options, max_failed_share);
 }
 
+namespace {
+
+/// One channel that is not composed; `settings` says how plugins run.
+std::unique_ptr<Channel> make_single(const PluginRegistry& registry, const ChannelSettings& settings, const ChannelStageSettings& own,
+                                     const std::vector<std::int64_t>& signal_shape) {
+  if (auto built_in = make_built_in(own.id, signal_shape, own.parameters, own.latents)) return built_in;
+  registry.find(own.id, built_in_ids());  // for a message that lists the built-in ones too
+  return make_plugin_channel(registry, own.id, signal_shape, own.parameters, own.latents, settings.max_failed_share, settings.folder,
+                             settings.isolation_settings());
+}
+
+std::unique_ptr<Channel> make_composed(const PluginRegistry& registry, const ChannelSettings& settings,
+                                       std::vector<std::int64_t> signal_shape) {
+  check<ConfigError>(settings.parameters.empty() && settings.latents.empty(),
+                     "channel compose: has no parameters and latents of its own. Write them into the stages, [channel.stages.parameters].");
+  std::vector<std::unique_ptr<Channel>> stages;
+  for (const ChannelStageSettings& stage : settings.stages) {
+    const std::size_t number = stages.size();
+    check<ConfigError>(!stage.id.empty(), "channel.stages[{}].id is missing; `unchannel plugins list` shows what there is.", number);
+    check<ConfigError>(stage.id != "compose", "channel.stages[{}]: a stage cannot be 'compose'. Write its stages here instead.", number);
+    try {
+      stages.push_back(make_single(registry, settings, stage, signal_shape));
+    } catch (const ConfigError& error) {
+      throw ConfigError(fmt::format("channel.stages[{}]: {}", number, error.what()));
+    }
+    signal_shape = stages.back()->observation_shape();
+  }
+  return std::make_unique<Compose>(std::move(stages));
+}
+
+}  // namespace
+
 std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const ChannelSettings& settings,
                                       const std::vector<std::int64_t>& signal_shape) {
   check<ConfigError>(!settings.id.empty(), "channel.id is missing; `unchannel plugins list` shows what there is.");
-  if (settings.id == "awgn") {
-    apply_latent_options(settings.id, {}, {}, settings.latents);  // it has none: says so if some are named
-    return make_awgn(signal_shape, settings.parameters);
-  }
-  registry.find(settings.id, {"awgn"});  // for a message that lists the built-in ones too
-  return make_plugin_channel(registry, settings.id, signal_shape, settings.parameters, settings.latents, settings.max_failed_share,
-                             settings.folder, settings.isolation_settings());
+  if (settings.id == "compose") return make_composed(registry, settings, signal_shape);
+  check<ConfigError>(settings.stages.empty(), "channel.stages: channel {} has no stages. Set channel.id = \"compose\", or remove them.",
+                     settings.id);
+  return make_single(registry, settings, {settings.id, settings.parameters, settings.latents}, signal_shape);
 }
 
 std::unique_ptr<Channel> make_channel(const ChannelSettings& settings, const std::vector<std::string>& plugin_dirs,

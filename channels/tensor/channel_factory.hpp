@@ -12,9 +12,19 @@
 
 namespace unchannel {
 
+/// One [[channel.stages]] table: a channel inside `compose`.
+struct ChannelStageSettings {
+  std::string id;
+  nlohmann::json parameters = nlohmann::json::object();
+  nlohmann::json latents = nlohmann::json::object();
+
+  void visit(SettingsVisitor& visitor);
+};
+
 /// The [channel] table of a configuration.
 struct ChannelSettings {
   std::string id;
+  std::vector<std::int64_t> signal_shape;  ///< empty: that of the data's rows
   std::string isolation = "auto";
   double deadline_s = 300;      ///< of a batch in a process of its own
   double memory_limit_gib = 0;  ///< of that process; 0: half of the machine's memory
@@ -22,14 +32,16 @@ struct ChannelSettings {
   double max_failed_share = 0.01;
   nlohmann::json parameters = nlohmann::json::object();  ///< [channel.parameters], checked against the channel's schema
   nlohmann::json latents = nlohmann::json::object();     ///< [channel.latents.NAME], {visible, source}
+  std::vector<ChannelStageSettings> stages;              ///< of `compose`, in the order of the measurement
   std::filesystem::path folder = ".";                    ///< relative paths among the parameters start here
 
   void visit(SettingsVisitor& visitor);
   IsolationSettings isolation_settings() const;
 };
 
-/// Channels that need no plugin.
+/// Channels that need no plugin, and their ids.
 std::vector<ChannelDescription> built_in_channels();
+std::vector<std::string> built_in_ids();
 
 /// Opens the plugin where `isolation` says, configures it for signals of this shape and applies the latent options ({NAME: {visible,
 /// source}}). Throws ConfigError, PluginError.
@@ -39,7 +51,7 @@ std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, con
                                              double max_failed_share = 0.01, const std::filesystem::path& folder = ".",
                                              const IsolationSettings& isolation = {});
 
-/// A built-in channel or a plugin, as the settings say.
+/// A built-in channel, a plugin, or several of them one after the other, as the settings say. Throws ConfigError, PluginError.
 std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const ChannelSettings& settings,
                                       const std::vector<std::int64_t>& signal_shape);
 

@@ -5,23 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
 
+#include "abi_types.hpp"
 #include "latent_options.hpp"
 #include "tensor_checks.hpp"
 
 // Shape legend: B batch · D signal dimensions flattened · M observation dimensions flattened
 namespace unchannel {
 namespace {
-
-at::ScalarType scalar_type(std::int32_t latent_type) {
-  switch (latent_type) {
-    case UNCHANNEL_LATENT_I32:
-      return at::kInt;
-    case UNCHANNEL_LATENT_I64:
-      return at::kLong;
-    default:
-      return at::kFloat;
-  }
-}
 
 std::span<const std::uint64_t> as_ids(const at::Tensor& ids_B) {
   return {reinterpret_cast<const std::uint64_t*>(ids_B.const_data_ptr<std::int64_t>()), static_cast<std::size_t>(ids_B.numel())};
@@ -45,16 +35,7 @@ PluginTensorChannel::PluginTensorChannel(std::unique_ptr<PluginInstance> plugin,
       inactive.push_back(latent.id);
       continue;
     }
-    LatentChoice choice;
-    choice.spec.name = latent.id;
-    choice.spec.shape = layout.shape;
-    choice.spec.type = scalar_type(latent.dtype);
-    choice.spec.unit = latent.unit;
-    choice.spec.prior = latent.prior;
-    choice.spec.visible = latent.visible();
-    choice.spec.depends_on_signal = latent.depends_on_signal();
-    choice.data_only = latent.data_only();
-    choices.push_back(std::move(choice));
+    choices.push_back(latent_choice(latent, layout.shape));
     indices_.push_back(i);
   }
   specs_ = apply_latent_options(channel.id, std::move(choices), inactive, latent_options);
@@ -65,20 +46,9 @@ std::string PluginTensorChannel::version() const { return plugin_->description()
 std::vector<std::int64_t> PluginTensorChannel::signal_shape() const { return plugin_->x_shape(); }
 std::vector<std::int64_t> PluginTensorChannel::observation_shape() const { return plugin_->y_shape(); }
 
-Determinism PluginTensorChannel::determinism() const {
-  switch (plugin_->description().determinism) {
-    case UNCHANNEL_DETERMINISM_PER_SAMPLE:
-      return Determinism::kPerSample;
-    case UNCHANNEL_DETERMINISM_PER_BATCH:
-      return Determinism::kPerBatch;
-    default:
-      return Determinism::kNone;
-  }
-}
+Determinism PluginTensorChannel::determinism() const { return determinism_of(plugin_->description().determinism); }
 
 nlohmann::json PluginTensorChannel::configuration() const {
-  nlohmann::json latents = nlohmann::json::object();
-  for (const LatentSpec& spec : specs_) latents[spec.name] = {{"visible", spec.visible}, {"source", latent_source_name(spec.source)}};
   return {{"id", id()},
           {"version", version()},
           {"kind", "plugin"},
@@ -87,7 +57,7 @@ nlohmann::json PluginTensorChannel::configuration() const {
           {"abi", plugin_->file().abi},
           {"parameters", plugin_->parameters()},
           {"canonical", plugin_->canonical()},
-          {"latents", latents}};
+          {"latents", latent_record(specs_)}};
 }
 
 at::Tensor PluginTensorChannel::rows(const at::Tensor& tensor, std::int64_t count, std::int64_t size, const char* name) const {

@@ -120,6 +120,20 @@ class Reader final : public SettingsVisitor {
     visit_fields(inner);
     inner.reject_unknown();
   }
+  void sections(FieldDoc field, SettingsList& entries) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    const std::string key = full_key(field.key);
+    require(node->is_array() && (node->as_array()->empty() || node->as_array()->is_homogeneous(toml::node_type::table)), field, *node,
+            fmt::format("must be a list of tables, each written [[{}]]", key));
+    const toml::array& tables = *node->as_array();
+    entries.resize(tables.size());
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      Reader inner(tables[i].as_table(), file_, fmt::format("{}[{}]", key, i));
+      entries.visit(i, inner);
+      inner.reject_unknown();
+    }
+  }
   void reject_unknown() const {
     if (!table_) return;
     for (const auto& [key, node] : *table_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,6 +18,19 @@ struct FieldDoc {
   const char* unit = "";
 };
 
+class SettingsVisitor;
+
+/// A list of settings structs, as a visitor sees it; see SettingsVisitor::list.
+class SettingsList {
+ public:
+  virtual ~SettingsList() = default;
+  virtual std::size_t size() const = 0;
+  virtual void resize(std::size_t count) = 0;  ///< every entry gets the defaults
+  virtual void visit(std::size_t index, SettingsVisitor& visitor) = 0;
+  /// An entry with the defaults: what a reference page describes.
+  virtual void visit_default(SettingsVisitor& visitor) = 0;
+};
+
 /// Walks over the fields of a settings struct. A struct with settings has one function `void visit(SettingsVisitor&)` in which
 /// every field is named once, with range and documentation; its default is the member's initialiser.
 class SettingsVisitor {
@@ -31,7 +45,29 @@ class SettingsVisitor {
   /// A table whose keys somebody else knows (a plugin's parameters): a JSON object of booleans, numbers, strings and arrays.
   virtual void free_table(FieldDoc field, nlohmann::json& value) = 0;
   virtual void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) = 0;
+  /// Tables written [[field]], one for each entry; a file that has any replaces the whole list.
+  virtual void sections(FieldDoc field, SettingsList& entries) = 0;
+  /// The same for a vector of settings structs.
+  template <class T>
+  void list(FieldDoc field, std::vector<T>& entries);
 };
+
+template <class T>
+void SettingsVisitor::list(FieldDoc field, std::vector<T>& entries) {
+  class Entries final : public SettingsList {
+   public:
+    explicit Entries(std::vector<T>& entries) : entries_(entries) {}
+    std::size_t size() const override { return entries_.size(); }
+    void resize(std::size_t count) override { entries_.assign(count, T{}); }
+    void visit(std::size_t index, SettingsVisitor& visitor) override { entries_[index].visit(visitor); }
+    void visit_default(SettingsVisitor& visitor) override { T{}.visit(visitor); }
+
+   private:
+    std::vector<T>& entries_;
+  };
+  Entries view(entries);
+  sections(field, view);
+}
 
 /// A parsed TOML configuration, not yet checked against any settings.
 class Config {

@@ -82,23 +82,26 @@ class Renderer : public SettingsVisitor {
     }
     emit_table(field, body);
   }
-  void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) override {
+  void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) override { table(field, "[{}]", visit_fields); }
+  std::string finish() const { return out_ + tail_; }
+
+ protected:
+  /// A table of its own with a head of this form, "[{}]" or "[[{}]]".
+  void table(FieldDoc field, const char* head, const std::function<void(SettingsVisitor&)>& visit_fields) {
     const std::string outer_prefix = std::exchange(prefix_, dotted(field.key));
     const std::string outer_out = std::exchange(out_, {});
     const std::string outer_tail = std::exchange(tail_, {});
-    begin_section(field);
+    begin_table(field, fmt::format(fmt::runtime(head), prefix_));
     visit_fields(*this);
     const std::string inner = finish();
     prefix_ = outer_prefix;
     out_ = outer_out;
     tail_ = outer_tail + inner;
   }
-  std::string finish() const { return out_ + tail_; }
 
- protected:
   virtual void emit(FieldDoc field, const std::string& value, const std::string& range) = 0;
   virtual void emit_table(FieldDoc field, const std::string& body) = 0;
-  virtual void begin_section(FieldDoc field) = 0;
+  virtual void begin_table(FieldDoc field, const std::string& head) = 0;
 
   std::string dotted(const char* key) const { return prefix_.empty() ? key : prefix_ + "." + key; }
 
@@ -121,10 +124,15 @@ class TomlRenderer final : public Renderer {
     if (with_comments_) tail_ += fmt::format("# {}\n", field.doc);
     tail_ += fmt::format("[{}]\n{}", dotted(field.key), body);
   }
-  void begin_section(FieldDoc field) override {
+  void begin_table(FieldDoc field, const std::string& head) override {
     out_ += "\n";
     if (with_comments_) out_ += fmt::format("# {}\n", field.doc);
-    out_ += fmt::format("[{}]\n", prefix_);
+    out_ += head + "\n";
+  }
+  void sections(FieldDoc field, SettingsList& entries) override {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      table(field, "[[{}]]", [&](SettingsVisitor& visitor) { entries.visit(i, visitor); });
+    }
   }
 
   bool with_comments_;
@@ -138,7 +146,10 @@ class MarkdownRenderer final : public Renderer {
   void emit_table(FieldDoc field, const std::string&) override {
     row(fmt::format("| `{}` | | table | {} | {} |\n", field.key, field.unit, cell(field.doc)));
   }
-  void begin_section(FieldDoc field) override { out_ += fmt::format("\n### `[{}]`\n\n{}\n", prefix_, field.doc); }
+  void begin_table(FieldDoc field, const std::string& head) override { out_ += fmt::format("\n### `{}`\n\n{}\n", head, field.doc); }
+  void sections(FieldDoc field, SettingsList& entries) override {
+    table(field, "[[{}]]", [&](SettingsVisitor& visitor) { entries.visit_default(visitor); });
+  }
   void row(const std::string& text) {
     // The head stands before the first row only: a section may hold nothing but other sections.
     if (!out_.ends_with("|\n")) out_ += "\n| key | default | values | unit | meaning |\n|---|---|---|---|---|\n";

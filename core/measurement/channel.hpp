@@ -30,8 +30,8 @@ struct LatentSpec {
   std::vector<std::int64_t> shape;  ///< per sample; empty for a scalar
   at::ScalarType type = at::kFloat;
   std::string unit;
-  std::string prior;                 ///< human-readable, e.g. "U(0.5, 2)"
-  bool visible = false;              ///< given to the model as an input
+  std::string prior;     ///< human-readable, e.g. "U(0.5, 2)"
+  bool visible = false;  ///< given to the model as an input
   bool depends_on_signal = false;
   LatentSource source = LatentSource::kFresh;
 };
@@ -41,9 +41,9 @@ using Latents = std::map<std::string, at::Tensor>;
 
 /// A sample that a channel could not do. Its row of the output holds zeros and must get weight zero.
 struct FailedSample {
-  std::int64_t row = 0;   ///< in its batch
-  std::int64_t id = -1;   ///< global index; -1 where the function takes none (lift, mean, vjp, loglik)
-  std::string function;   ///< "simulate", "lift", …
+  std::int64_t row = 0;  ///< in its batch
+  std::int64_t id = -1;  ///< global index; -1 where the function takes none (lift, mean, vjp, loglik)
+  std::string function;  ///< "simulate", "lift", …
   std::string reason;
 };
 
@@ -72,6 +72,8 @@ class Channel {
   /// Observation space → signal space, [B, M] → [B, D]; the identity where the shapes agree.
   virtual at::Tensor lift(const at::Tensor& y_BM, const Latents& latents) const = 0;
 
+  /// True when `simulate` uses no random number and equals `mean`: then derivatives chain through it.
+  virtual bool noise_free() const { return false; }
   virtual bool has_mean() const { return false; }
   /// Noise-free observation given the latents, [B, D] → [B, M].
   virtual at::Tensor mean(const at::Tensor& x_BD, const Latents& latents) const;
