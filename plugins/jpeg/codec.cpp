@@ -7,6 +7,15 @@
 
 #include <jerror.h>
 
+#if __has_include(<jpegint.h>)
+#define JPEG_HAS_ENTROPY_MODULES 1
+extern "C" {
+#include <jpegint.h>
+}
+#else
+#define JPEG_HAS_ENTROPY_MODULES 0
+#endif
+
 namespace jpeg {
 
 // longjmp leaves libjpeg's C frames only: the functions that call setjmp hold no object with a destructor, and the callbacks below throw
@@ -31,9 +40,10 @@ int strip_rows(const ImageFormat& format) {
 
 }  // namespace
 
-Codec::Codec(const ImageFormat& format, const Scaling& scaling)
+Codec::Codec(const ImageFormat& format, const Scaling& scaling, Route route)
     : format_(format),
       scaling_(scaling),
+      route_(route),
       stream_capacity_(4096 + static_cast<size_t>(format.width) * static_cast<size_t>(format.height) / 2) {
   const auto rows = static_cast<size_t>(strip_rows(format));
   strip_.resize(rows * static_cast<size_t>(format.width));
@@ -57,6 +67,7 @@ Codec::Codec(const ImageFormat& format, const Scaling& scaling)
   destination_.empty_output_buffer = &grow_output;
   destination_.term_destination = &end_output;
   compress_.err = decompress_.err = &errors_;
+  compress_.client_data = decompress_.client_data = this;
 }
 
 Codec::~Codec() {
@@ -92,7 +103,7 @@ Outcome Codec::fail(Outcome outcome) noexcept {
   jpeg_destroy_compress(&compress_);
   jpeg_destroy_decompress(&decompress_);
   created_ = false;
-  stream_bytes_ = 0;
+  stream_bytes_ = kept_ = 0;
   return outcome;
 }
 
@@ -110,6 +121,7 @@ Outcome Codec::compress(const float* planes, int quality) noexcept {
   // FALSE: tables that went into an earlier stream are not written again. The decompressor keeps them ("abbreviated datastreams" in
   // libjpeg.txt), which saves both sides the Huffman tables and, with an unchanged quality, the quantisation tables.
   jpeg_start_compress(&compress_, FALSE);
+  hold_coefficients();
   while (compress_.next_scanline < compress_.image_height) {
     const auto row = static_cast<int>(compress_.next_scanline);
     const int rows = std::min(static_cast<int>(rows_in_.size()), format_.height - row);
@@ -136,9 +148,11 @@ Outcome Codec::decompress(float* planes) noexcept {
   if (decompress_.image_width != compress_.image_width || decompress_.image_height != compress_.image_height) {
     return fail(Outcome::kFailed);  // before libjpeg reserves memory for it
   }
+  given_ = 0;
   decompress_.out_color_space = format_.colour ? JCS_EXT_RGBX : JCS_GRAYSCALE;
   decompress_.dct_method = format_.dct;
   jpeg_start_decompress(&decompress_);
+  supply_coefficients();
   for (int row = 0; row < format_.height;) {
     const int rows = std::min(static_cast<int>(rows_in_.size()), format_.height - row);
     for (int done = 0; done < rows;) {
@@ -149,6 +163,57 @@ Outcome Codec::decompress(float* planes) noexcept {
   }
   jpeg_finish_decompress(&decompress_);
   return errors_.num_warnings == 0 ? Outcome::kOk : fail(Outcome::kFailed);  // a stream of our own has nothing to warn of
+}
+
+// Huffman coding and decoding are half of libjpeg's time and give back exactly what went in. libjpeg calls them through two tables of
+// functions, declared in jpegint.h ("most applications shouldn't need it"); others in their place hand the quantised coefficients over.
+#if JPEG_HAS_ENTROPY_MODULES
+void Codec::hold_coefficients() {
+  kept_ = given_ = 0;
+  const size_t blocks = size_t{compress_.MCUs_per_row} * compress_.MCU_rows_in_scan * static_cast<size_t>(compress_.blocks_in_MCU);
+  if (route_ == Route::kStream || blocks > kMostBlocks) {
+    return;
+  }
+  if (blocks > block_capacity_) {
+    blocks_.reset(static_cast<JBLOCK*>(std::malloc(blocks * sizeof(JBLOCK))));
+    block_capacity_ = blocks_ ? blocks : 0;
+    if (!blocks_) {
+      errors_.msg_code = JERR_OUT_OF_MEMORY;
+      leave(reinterpret_cast<j_common_ptr>(&compress_));
+    }
+  }
+  compress_.entropy->encode_mcu = &keep_blocks;
+  compress_.entropy->finish_pass = [](j_compress_ptr) {};  // no bits wait to be written
+}
+
+void Codec::supply_coefficients() {
+  if (kept_ > 0) {
+    decompress_.entropy->decode_mcu = &give_blocks;
+  }
+}
+#else
+void Codec::hold_coefficients() {}
+void Codec::supply_coefficients() {}
+#endif
+
+/// For one MCU: the blocks of all components that belong together.
+boolean Codec::keep_blocks(j_compress_ptr info, JBLOCKROW* blocks) {
+  Codec& codec = *static_cast<Codec*>(info->client_data);
+  for (int i = 0; i < info->blocks_in_MCU; ++i) {
+    std::memcpy(codec.blocks_[codec.kept_++], *blocks[i], sizeof(JBLOCK));
+  }
+  return TRUE;
+}
+
+boolean Codec::give_blocks(j_decompress_ptr info, JBLOCKROW* blocks) {
+  Codec& codec = *static_cast<Codec*>(info->client_data);
+  if (codec.given_ + static_cast<size_t>(info->blocks_in_MCU) > codec.kept_) {
+    leave(reinterpret_cast<j_common_ptr>(info));  // another image than the one that was compressed
+  }
+  for (int i = 0; i < info->blocks_in_MCU; ++i) {
+    std::memcpy(*blocks[i], codec.blocks_[codec.given_++], sizeof(JBLOCK));
+  }
+  return TRUE;
 }
 
 bool Codec::pack(const float* planes, int row, int rows) {

@@ -27,11 +27,21 @@ struct ImageFormat {
   J_DCT_METHOD dct = JDCT_ISLOW;  ///< in both directions
 };
 
+/// How the coefficients of an image get from the compressor to the decompressor. Huffman coding loses nothing, so both give the same bits.
+enum class Route {
+  kStream,        ///< through a JPEG stream
+  kCoefficients,  ///< as they are; the stream holds the headers alone. Images above kMostBlocks, and a libjpeg without jpegint.h: as
+                  ///< kStream
+};
+
 enum class Outcome { kOk, kNotFinite, kOutOfMemory, kFailed };
 
 class Codec {
  public:
-  Codec(const ImageFormat& format, const Scaling& scaling);
+  /// 128 bytes each: 64 MiB, an image of 22 million pixels at 4:2:0.
+  static constexpr size_t kMostBlocks = size_t{1} << 19;
+
+  Codec(const ImageFormat& format, const Scaling& scaling, Route route = Route::kCoefficients);
   ~Codec();
   Codec(const Codec&) = delete;
   Codec& operator=(const Codec&) = delete;
@@ -41,7 +51,7 @@ class Codec {
   /// Of what compress wrote last, into planes of the same shape.
   Outcome decompress(float* planes) noexcept;
 
-  /// What compress wrote. Tables that the decompressor already has are left out, so it is no JPEG file.
+  /// What compress wrote. Tables that the decompressor already has are left out, and coefficients with that route: it is no JPEG file.
   uint8_t* stream() { return stream_.get(); }
   [[nodiscard]] size_t stream_bytes() const { return stream_bytes_; }
 
@@ -58,6 +68,10 @@ class Codec {
   static_assert(sizeof(JSAMPLE) == 1);
 
   void create();
+  void hold_coefficients();
+  void supply_coefficients();
+  static boolean keep_blocks(j_compress_ptr info, JBLOCKROW* blocks);
+  static boolean give_blocks(j_decompress_ptr info, JBLOCKROW* blocks);
   Outcome fail(Outcome outcome) noexcept;
   bool pack(const float* planes, int row, int rows);
   void unpack(int row, int rows, float* planes);
@@ -68,6 +82,7 @@ class Codec {
 
   ImageFormat format_;
   Scaling scaling_;
+  Route route_;
   ErrorManager errors_{};
   Destination destination_{};
   jpeg_compress_struct compress_{};
@@ -79,6 +94,8 @@ class Codec {
   std::vector<JSAMPROW> rows_in_, rows_out_;
   std::unique_ptr<uint8_t[], Free> stream_;
   size_t stream_capacity_, stream_bytes_ = 0;
+  std::unique_ptr<JBLOCK[], Free> blocks_;  ///< in the order in which both sides go through the image
+  size_t block_capacity_ = 0, kept_ = 0, given_ = 0;
 };
 
 }  // namespace jpeg

@@ -51,22 +51,64 @@ void band(const float* padded, const float* kernel, int64_t radius, int64_t pixe
   }
 }
 
-void decimate(const float* in, const float* weights, int64_t taps, int64_t stride, int64_t count, float* out) {
-  constexpr int kPacks = 4;
-  for (int64_t j = 0; j < count; ++j) {
-    const float* row = in + j * stride;
-    Pack sum[kPacks] = {};
-    for (int64_t k = 0; k < taps; k += kPacks * kWidth) {
-      for (int p = 0; p < kPacks; ++p) {
-        sum[p] += load(weights + k + p * kWidth) * load(row + k + p * kWidth);
+typedef float Quad __attribute__((vector_size(16)));
+
+/// Sums over the lanes, first to last, of four packs.
+inline Quad lane_sums(const Pack rows[4]) {
+  Quad sum = {};
+#if defined(SPECTROGRAPH_AVX2)
+  const Pack low01 = __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 4, 12, 5, 13);
+  const Pack high01 = __builtin_shufflevector(rows[0], rows[1], 2, 10, 3, 11, 6, 14, 7, 15);
+  const Pack low23 = __builtin_shufflevector(rows[2], rows[3], 0, 8, 1, 9, 4, 12, 5, 13);
+  const Pack high23 = __builtin_shufflevector(rows[2], rows[3], 2, 10, 3, 11, 6, 14, 7, 15);
+  const Pack lanes[4] = {
+      // lane l of the four rows, then lane l + 4
+      __builtin_shufflevector(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13), __builtin_shufflevector(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15),
+      __builtin_shufflevector(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13),
+      __builtin_shufflevector(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15)};
+  for (const Pack& lane : lanes) {
+    sum += __builtin_shufflevector(lane, lane, 0, 1, 2, 3);
+  }
+  for (const Pack& lane : lanes) {
+    sum += __builtin_shufflevector(lane, lane, 4, 5, 6, 7);
+  }
+#else
+  for (int lane = 0; lane < kWidth; ++lane) {
+    sum += Quad{rows[0][lane], rows[1][lane], rows[2][lane], rows[3][lane]};
+  }
+#endif
+  return sum;
+}
+
+/// Four neighbouring outputs, which share what they load.
+inline Quad decimate_four(const float* in, const float* weights, int64_t taps) {
+  constexpr int kRows = 4, kPacks = 4, kAtOnce = 2;  // kRows * kAtOnce sums fit into the registers
+  Pack part[kPacks / kAtOnce][kRows];
+  for (int half = 0; half < kPacks / kAtOnce; ++half) {
+    Pack sum[kRows][kAtOnce] = {};
+    for (int64_t k = half * kAtOnce * kWidth; k < taps; k += kPacks * kWidth) {
+      for (int p = 0; p < kAtOnce; ++p) {
+        const Pack weight = load(weights + k + p * kWidth);
+        for (int row = 0; row < kRows; ++row) {
+          sum[row][p] += weight * load(in + 8 * row + k + p * kWidth);
+        }
       }
     }
-    const Pack all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    float total = 0;
-    for (int lane = 0; lane < kWidth; ++lane) {
-      total += all[lane];
+    for (int row = 0; row < kRows; ++row) {
+      part[half][row] = sum[row][0] + sum[row][1];
     }
-    out[j] = total;
+  }
+  for (int row = 0; row < kRows; ++row) {
+    part[0][row] += part[1][row];
+  }
+  return lane_sums(part[0]);
+}
+
+void decimate8(const float* in, const float* weights, int64_t taps, int64_t count, float* out) {
+  for (int64_t j = 0; j < count; j += 4) {
+    const int64_t first = j + 4 <= count ? j : count - 4;  // the last four may overlap those before
+    const Quad sums = decimate_four(in + 8 * first, weights, taps);
+    __builtin_memcpy(out + first, &sums, sizeof sums);
   }
 }
 
@@ -122,7 +164,7 @@ double affine(float scale, float shift, int64_t pixels, float* __restrict y) {
 }  // namespace
 
 #define SPECTROGRAPH_LOOPS \
-  { &band, &decimate, &interpolate8, &affine, &unchannel::sdk::add_white_noise }
+  { &band, &decimate8, &interpolate8, &affine, &unchannel::sdk::add_white_noise }
 #if defined(SPECTROGRAPH_AVX2)
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = SPECTROGRAPH_LOOPS;

@@ -9,8 +9,9 @@ namespace spectrograph {
 struct PixelLoops {
   /// out[i] = sum over |k| <= radius of kernel[|k|] * padded[i + radius + k], i = 0 … pixels - 1. padded: pixels + 2 * radius values.
   void (*band)(const float* padded, const float* kernel, int64_t radius, int64_t pixels, float* out);
-  /// out[j] = sum over k of weights[k] * in[j * stride + k], j = 0 … count - 1; weights has `taps` entries, taps a multiple of 32.
-  void (*decimate)(const float* in, const float* weights, int64_t taps, int64_t stride, int64_t count, float* out);
+  /// out[j] = sum over k of weights[k] * in[8 j + k], j = 0 … count - 1; weights has `taps` entries, taps a multiple of 32;
+  /// count >= 4.
+  void (*decimate8)(const float* in, const float* weights, int64_t taps, int64_t count, float* out);
   /// out[8 c + p] = sum over t < 12 of table[8 t + p] * coarse[c + t], for all 8 c + p < pixels.
   void (*interpolate8)(const float* coarse, const float* table, int64_t pixels, float* out);
   /// y = scale * y + shift; returns the sum of |y|.

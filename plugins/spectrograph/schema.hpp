@@ -13,14 +13,15 @@ class Schema : public sdk::Channel {
   static constexpr unchannel_descriptor kDescriptor{
       .id = "org.unchannel.spectrograph",
       .name = "Spectrograph",
-      .version = "1.0.0",
+      .version = "1.1.0",
       .vendor = "unchannel",
       .url = "",
       .licence = "Apache-2.0",
       .description =
           "y = m (LSF * x) + a + noise on a log-wavelength grid of D pixels: flux-calibration offsets m and a, a Gaussian line-spread "
-          "function given by its FWHM in ln(wavelength), and white noise of a random signal-to-noise ratio or the survey's own inverse "
-          "variance and mask. Fluxes are in the unit of the data (flux density per wavelength).",
+          "function given by its FWHM in ln(wavelength), for all pixels, by arm or by wavelength, white noise of a random signal-to-noise "
+          "ratio or the survey's own inverse variance and mask, and pixels lost or noisy under night-sky lines. Fluxes are in the unit of "
+          "the data (flux density per wavelength).",
       .determinism = UNCHANNEL_DETERMINISM_PER_SAMPLE,
       .thread_class = UNCHANNEL_THREADS_REENTRANT};
 
@@ -53,8 +54,20 @@ class Schema : public sdk::Channel {
                                 .value = 0,
                                 .min = 0,
                                 .max = 1,
-                                .doc = "Each spectrum's FWHM is uniform within this fraction around resolution_delta_ln_lambda.",
+                                .doc = "Each spectrum's FWHM, or each arm's, is uniform within this fraction around its nominal value.",
                                 .flags = kUnknown}};
+  sdk::Text resolution_arms_{*this,
+                             {.id = "resolution_arms",
+                              .value = "",
+                              .doc = "One arm a line: first and last wavelength in angstrom, FWHM in ln(wavelength).",
+                              .flags = kShapes}};
+  sdk::Text resolution_table_{
+      *this,
+      {.id = "resolution_table",
+       .value = "",
+       .doc = "Text file, ascending: wavelength in angstrom, FWHM in ln(wavelength); linear in ln(wavelength) in between.",
+       .type = UNCHANNEL_TYPE_PATH,
+       .flags = kShapes}};
   sdk::Real offset_multiplicative_sigma_{*this,
                                          {.id = "offset_multiplicative_sigma",
                                           .value = 0,
@@ -89,6 +102,34 @@ class Schema : public sdk::Channel {
                       .min = 0,
                       .doc = "Highest signal-to-noise ratio per pixel.",
                       .flags = kUnknown | UNCHANNEL_PARAMETER_MIN_EXCLUSIVE}};
+  sdk::Text sky_lines_{
+      *this,
+      {.id = "sky_lines",
+       .value = "none",
+       .doc = "Night-sky lines. strong_air, strong_vacuum: eight built-in ones (NIST wavelengths in air or vacuum). table: sky_line_table.",
+       .choices = {"none", "strong_air", "strong_vacuum", "table"},
+       .flags = kShapes}};
+  sdk::Text sky_line_table_{*this,
+                            {.id = "sky_line_table",
+                             .value = "",
+                             .doc = "Text file, one line of the sky a line: centre and full width in angstrom.",
+                             .type = UNCHANNEL_TYPE_PATH,
+                             .flags = kShapes}};
+  sdk::Real sky_line_width_{*this,
+                            {.id = "sky_line_width_angstrom",
+                             .unit = "angstrom",
+                             .value = 8,
+                             .min = 0,
+                             .doc = "Full width of the window around each built-in line.",
+                             .flags = UNCHANNEL_PARAMETER_MIN_EXCLUSIVE}};
+  sdk::Text sky_effect_{*this,
+                        {.id = "sky_effect",
+                         .value = "mask",
+                         .doc = "mask: pixels under sky lines are unobserved. noise: sigma is sky_noise_factor times larger there.",
+                         .choices = {"mask", "noise"},
+                         .flags = kShapes}};
+  sdk::Real sky_noise_factor_{
+      *this, {.id = "sky_noise_factor", .value = 5, .min = 1, .max = 1000, .doc = "Factor on sigma under sky lines.", .flags = kUnknown}};
 
   sdk::Latent<float> resolution_{*this,
                                  {.id = "resolution",
@@ -111,6 +152,21 @@ class Schema : public sdk::Channel {
                               .unit = "",
                               .doc = "Not 0: this pixel is bad or missing.",
                               .flags = UNCHANNEL_LATENT_VISIBLE | UNCHANNEL_LATENT_DATA_ONLY}};
+  // New latents at the end: the place is part of each one's random key.
+  sdk::Latent<float> resolution_factor_{*this,
+                                        {.id = "resolution_factor",
+                                         .prior = "uniform(1 - resolution_relative_spread, 1 + resolution_relative_spread)",
+                                         .doc = "Factor on the FWHM of each arm, or on all of resolution_table."}};
+  sdk::Latent<int32_t> sky_mask_{
+      *this,
+      {.id = "sky_mask",
+       .unit = "",
+       .prior = "other: 1 in the pixels under the configured sky lines, 0 elsewhere",
+       .doc = "Not 0: this pixel lies under a night-sky line. The same for every spectrum unless it comes with the data.",
+       .flags = UNCHANNEL_LATENT_VISIBLE}};
+
+ private:
+  friend struct Inputs;
 };
 
 }  // namespace spectrograph

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "fourier.hpp"
-#include "gridding_loops.hpp"
+#include "tables.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -52,9 +52,10 @@ class ImageGrid {
   void transpose(Scratch& scratch, float* x) const;
 
   [[nodiscard]] int64_t pixels() const { return pixels_; }
+  [[nodiscard]] ImageTables tables() const { return {pixels_, size_, offset_, pitch_, lines_, window_.data()}; }
 
  private:
-  static constexpr int64_t kReach = kKernelWidth / 2;
+  static constexpr int64_t kReach = kLineReach;
   static constexpr int64_t kRowBlock = 8;  // image rows transformed together: a cache line of their transposed results
 
   // The grid is kept as lines of equal k_x, k_x = -kReach … G / 2 + kReach, with k_y along the line and its first kKernelWidth elements

@@ -27,7 +27,7 @@ SliceOperator::SliceOperator(const Geometry& geometry, const ImageGrid& grid, Ro
   for (int64_t v = 0; v < views_; ++v) {
     const double cosine = std::cos(geometry.angles_radian[v]), sine = std::sin(geometry.angles_radian[v]);
     const double side = cosine < 0 ? -1 : 1;
-    conjugate_.push_back(side < 0);
+    conjugate_.push_back(side < 0 ? 1 : 0);
     for (int64_t m = 0; m < frequencies_; ++m) {
       const double radial = step * static_cast<double>(m);
       const Frequency k{radial * cosine, radial * sine}, held{side * k.x, side * k.y};
@@ -41,6 +41,12 @@ SliceOperator::SliceOperator(const Geometry& geometry, const ImageGrid& grid, Ro
   const Layout single{1, 1, 0};
   to_row_ = Fft::complex_to_real(static_cast<int>(length_), scratch.spectrum_.data(), single, scratch.row_.data(), single);
   from_row_ = Fft::real_to_complex(static_cast<int>(length_), scratch.row_.data(), single, scratch.spectrum_.data(), single);
+}
+
+SliceTables SliceOperator::tables() const {
+  return {grid_.tables(),    views_,  bins_,          oversample_,
+          frequencies_,      length_, points_.data(), reinterpret_cast<const Pair*>(weights_.data()),
+          conjugate_.data(), nullptr, nullptr};
 }
 
 SliceOperator::Scratch::Scratch(const SliceOperator& slices)
@@ -74,7 +80,7 @@ void SliceOperator::apply(const float* x, float* y, Scratch& scratch) const {
   for (int64_t v = 0; v < views_; ++v) {
     const Complex* const weights = weights_.data() + v * frequencies_;
     grid_.gather(scratch.image_, points_.data() + v * frequencies_, frequencies_, values);
-    const float side = conjugate_[v] ? -1.0F : 1.0F;
+    const float side = conjugate_[v] != 0 ? -1.0F : 1.0F;
     for (int64_t m = 0; m < frequencies_; ++m) {
       const float re = values[m].real(), im = side * values[m].imag();
       spectrum[m] = {weights[m].real() * re - weights[m].imag() * im, weights[m].real() * im + weights[m].imag() * re};
@@ -99,7 +105,7 @@ void SliceOperator::transpose(const float* y, float* x, Scratch& scratch) const 
       row[b * oversample_] = y[v * bins_ + b];
     }
     from_row_->execute(row, spectrum);
-    const float side = conjugate_[v] ? -1.0F : 1.0F;
+    const float side = conjugate_[v] != 0 ? -1.0F : 1.0F;
     for (int64_t m = 0; m < frequencies_; ++m) {
       const float twice = m == 0 || 2 * m == length_ ? 1.0F : 2.0F;
       const float re = twice * spectrum[m].real(), im = twice * spectrum[m].imag();

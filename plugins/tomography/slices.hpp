@@ -44,12 +44,15 @@ class SliceOperator {
   };
   [[nodiscard]] std::unique_ptr<Scratch, GiveBack> borrow() const;
 
+  /// For the CUDA twin; without the order of spread_order(). Valid as long as this operator.
+  [[nodiscard]] SliceTables tables() const;
+
  private:
   const ImageGrid& grid_;
   int64_t views_, bins_, oversample_, frequencies_;
-  std::vector<GridPoint> points_;  // [views, frequencies]
-  std::vector<Complex> weights_;   // [views, frequencies], phases included
-  std::vector<bool> conjugate_;    // per view: its points are those of -k
+  std::vector<GridPoint> points_;         // [views, frequencies]
+  std::vector<Complex> weights_;          // [views, frequencies], phases included
+  std::vector<unsigned char> conjugate_;  // per view: its points are those of -k
   int64_t length_;
   std::optional<Fft> to_row_, from_row_;
   mutable std::mutex idle_mutex_;

@@ -9,6 +9,13 @@
 //     void adjoint(const sdk::AdjointCall&) const;    void loglik(const sdk::LoglikCall&) const;
 //     bool offers(std::string_view extension_id) const;   // optional: says no where the configuration in force forbids one of them
 //
+// CUDA (cuda/1): a class with these three gets CUDA batches in the functions above, too, where call.on_cuda() tells; it enqueues on
+// call.batch().stream and returns.
+//
+//     uint64_t cuda_operations() const;               // UNCHANNEL_CUDA_*: the calls that accept CUDA tensors
+//     void cuda_prepare(int32_t device);              // tables and plans for this device; throws bad_argument where there is none
+//     void cuda_release(int32_t device) noexcept;
+//
 // The class has a `static constexpr unchannel_descriptor kDescriptor`. One UNCHANNEL_MODULE(MyChannel, …) ends the file.
 //
 // Every configure builds a new object, so a refused configuration changes nothing without any care of the author. Calls are const: with
@@ -19,6 +26,7 @@
 #include <unchannel/channel.h>
 #include <unchannel/random.h>
 #include <unchannel/sdk/call.hpp>
+#include <unchannel/sdk/cuda.hpp>
 #include <unchannel/sdk/declare.hpp>
 #include <unchannel/sdk/error.hpp>
 #include <unchannel/sdk/module.hpp>

@@ -22,7 +22,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SSE2__) && !defined(__CUDACC__)
+#if defined(__AVX2__) && !defined(__CUDACC__)
+#include <immintrin.h>
+#elif defined(__SSE2__) && !defined(__CUDACC__)
 #include <emmintrin.h>
 #else
 #include <math.h>
@@ -238,6 +240,78 @@ UNCHANNEL_HD static inline float unchannel_normal(uint64_t key, uint64_t id, uin
 #define UNCHANNEL_CHUNK_QUADS 16
 #define UNCHANNEL_CHUNK (4 * UNCHANNEL_CHUNK_QUADS)
 
+#if defined(__SSE2__) && !defined(__CUDACC__)
+/* Philox with a 64 bit lane for each 32 bit word, which is where the products come out: upper halves hold anything, no instruction looks at
+ * them. Compilers left alone spend more on shuffling than on multiplying: 2.0 against 0.9 us for 256 counters with AVX2. */
+#if defined(__AVX2__)
+typedef __m256i unchannel_lanes;
+#define UNCHANNEL_LANES(op, type) _mm256_##op##_##type
+#define UNCHANNEL_LANES_XOR(a, b) _mm256_xor_si256((a), (b))
+#else
+typedef __m128i unchannel_lanes;
+#define UNCHANNEL_LANES(op, type) _mm_##op##_##type
+#define UNCHANNEL_LANES_XOR(a, b) _mm_xor_si128((a), (b))
+#endif
+#define UNCHANNEL_LANE_QUADS ((int)(2 * sizeof(unchannel_lanes) / 8)) /* counters in a pair of registers */
+
+static inline void unchannel_lanes_round(unchannel_lanes c[4], unchannel_lanes k0, unchannel_lanes k1) {
+  const unchannel_lanes p0 = UNCHANNEL_LANES(mul, epu32)(c[0], UNCHANNEL_LANES(set1, epi64x)(0xD2511F53));
+  const unchannel_lanes p1 = UNCHANNEL_LANES(mul, epu32)(c[2], UNCHANNEL_LANES(set1, epi64x)(0xCD9E8D57));
+  c[0] = UNCHANNEL_LANES_XOR(UNCHANNEL_LANES_XOR(UNCHANNEL_LANES(srli, epi64)(p1, 32), c[1]), k0);
+  c[1] = p1;
+  c[2] = UNCHANNEL_LANES_XOR(UNCHANNEL_LANES_XOR(UNCHANNEL_LANES(srli, epi64)(p0, 32), c[3]), k1);
+  c[3] = p0;
+}
+
+/* Lower halves of a and b in the order of the quads that unchannel_lanes_quads gave them. */
+static inline void unchannel_lanes_store(uint32_t* words, unchannel_lanes a, unchannel_lanes b) {
+#if defined(__AVX2__)
+  const __m256 low = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+  _mm256_storeu_si256((__m256i*)words, _mm256_castps_si256(low));
+#else
+  const __m128 low = _mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0x88);
+  _mm_storeu_si128((__m128i*)words, _mm_castps_si128(low));
+#endif
+}
+
+static inline unchannel_lanes unchannel_lanes_quads(uint32_t quad) {
+#if defined(__AVX2__)
+  return _mm256_add_epi32(_mm256_set1_epi64x((int64_t)quad), _mm256_set_epi64x(5, 4, 1, 0)); /* the pair's other register: 2, 3, 6, 7 */
+#else
+  return _mm_add_epi32(_mm_set1_epi64x((int64_t)quad), _mm_set_epi64x(1, 0));
+#endif
+}
+
+/* Words of UNCHANNEL_CHUNK_QUADS successive quads. */
+static inline void unchannel_chunk_words(uint64_t key, uint64_t id, uint32_t quad, uint32_t block, uint32_t w0[UNCHANNEL_CHUNK_QUADS],
+                                         uint32_t w1[UNCHANNEL_CHUNK_QUADS], uint32_t w2[UNCHANNEL_CHUNK_QUADS],
+                                         uint32_t w3[UNCHANNEL_CHUNK_QUADS]) {
+  const unchannel_lanes step0 = UNCHANNEL_LANES(set1, epi64x)(0x9E3779B9), step1 = UNCHANNEL_LANES(set1, epi64x)(0xBB67AE85);
+  int lane, round;
+  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; lane += UNCHANNEL_LANE_QUADS) {
+    unchannel_lanes k0 = UNCHANNEL_LANES(set1, epi64x)((int64_t)(uint32_t)key), k1 = UNCHANNEL_LANES(set1, epi64x)((int64_t)(key >> 32));
+    unchannel_lanes a[4], b[4];
+    a[0] = b[0] = UNCHANNEL_LANES(set1, epi64x)((int64_t)block);
+    a[1] = unchannel_lanes_quads(quad + (uint32_t)lane);
+    b[1] = unchannel_lanes_quads(quad + (uint32_t)lane + 2);
+    a[2] = b[2] = UNCHANNEL_LANES(set1, epi64x)((int64_t)(uint32_t)id);
+    a[3] = b[3] = UNCHANNEL_LANES(set1, epi64x)((int64_t)(id >> 32));
+    for (round = 0; round < 10; ++round) {
+      unchannel_lanes_round(a, k0, k1);
+      unchannel_lanes_round(b, k0, k1);
+      k0 = UNCHANNEL_LANES(add, epi32)(k0, step0);
+      k1 = UNCHANNEL_LANES(add, epi32)(k1, step1);
+    }
+    unchannel_lanes_store(w0 + lane, a[0], b[0]);
+    unchannel_lanes_store(w1 + lane, a[1], b[1]);
+    unchannel_lanes_store(w2 + lane, a[2], b[2]);
+    unchannel_lanes_store(w3 + lane, a[3], b[3]);
+  }
+}
+#undef UNCHANNEL_LANES
+#undef UNCHANNEL_LANES_XOR
+#undef UNCHANNEL_LANE_QUADS
+#else
 /* Words of UNCHANNEL_CHUNK_QUADS successive quads. Constant trip counts and local arrays, so that compilers vectorise it at -O2. */
 static inline void unchannel_chunk_words(uint64_t key, uint64_t id, uint32_t quad, uint32_t block, uint32_t w0[UNCHANNEL_CHUNK_QUADS],
                                          uint32_t w1[UNCHANNEL_CHUNK_QUADS], uint32_t w2[UNCHANNEL_CHUNK_QUADS],
@@ -252,6 +326,7 @@ static inline void unchannel_chunk_words(uint64_t key, uint64_t id, uint32_t qua
     w3[lane] = words[3];
   }
 }
+#endif
 
 /* Both members of UNCHANNEL_CHUNK_QUADS Box-Muller pairs. */
 static inline void unchannel_chunk_pairs(const uint32_t radius_words[UNCHANNEL_CHUNK_QUADS],
@@ -286,12 +361,24 @@ static inline void unchannel_chunk_normals(uint64_t key, uint64_t id, uint32_t q
   unchannel_chunk_words(key, id, quad, 0, w0, w1, w2, w3);
   unchannel_chunk_pairs(w0, w1, n0, n1);
   unchannel_chunk_pairs(w2, w3, n2, n3);
+#if defined(__SSE2__) && !defined(__CUDACC__)
+  for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; lane += 4) { /* rows of four quads become columns */
+    const __m128 a = _mm_loadu_ps(n0 + lane), b = _mm_loadu_ps(n1 + lane), c = _mm_loadu_ps(n2 + lane), d = _mm_loadu_ps(n3 + lane);
+    const __m128 ab_low = _mm_unpacklo_ps(a, b), ab_high = _mm_unpackhi_ps(a, b);
+    const __m128 cd_low = _mm_unpacklo_ps(c, d), cd_high = _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(normals + 4 * lane, _mm_movelh_ps(ab_low, cd_low));
+    _mm_storeu_ps(normals + 4 * lane + 4, _mm_movehl_ps(cd_low, ab_low));
+    _mm_storeu_ps(normals + 4 * lane + 8, _mm_movelh_ps(ab_high, cd_high));
+    _mm_storeu_ps(normals + 4 * lane + 12, _mm_movehl_ps(cd_high, ab_high));
+  }
+#else
   for (lane = 0; lane < UNCHANNEL_CHUNK_QUADS; ++lane) {
     normals[4 * lane] = n0[lane];
     normals[4 * lane + 1] = n1[lane];
     normals[4 * lane + 2] = n2[lane];
     normals[4 * lane + 3] = n3[lane];
   }
+#endif
 }
 
 static inline void unchannel_chunk_uniforms(uint64_t key, uint64_t id, uint32_t quad, float uniforms[UNCHANNEL_CHUNK]) {

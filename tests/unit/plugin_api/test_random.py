@@ -76,13 +76,16 @@ class KnownAnswers(unittest.TestCase):
             self.assertAlmostEqual(float(random.normal(key, sample, element + 1, block=block)[0, element]), normal, delta=1e-6)
 
 
+NVCC = shutil.which(ROOT / ".deps" / "cuda" / "bin" / "nvcc") or shutil.which("nvcc")
+
+
 class Cuda(unittest.TestCase):
-    @unittest.skipIf(shutil.which("nvcc") is None, "nvcc is not in PATH: known_answers.cu was not compiled")
+    @unittest.skipIf(NVCC is None, "nvcc is neither in PATH nor in .deps/cuda: known_answers.cu was not compiled")
     def test_known_answers_and_the_bits_of_the_host_hold_on_a_gpu(self):
         with tempfile.TemporaryDirectory() as folder:
             program = str(pathlib.Path(folder) / "known_answers")
             source = str(pathlib.Path(__file__).parent / "known_answers.cu")
-            built = subprocess.run(["nvcc", "-std=c++17", "-I", str(ROOT / "plugin-api" / "include"), source, "-o", program],
+            built = subprocess.run([NVCC, "-std=c++17", "-I", str(ROOT / "plugin-api" / "include"), source, "-o", program],
                                    capture_output=True, text=True)
             self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
             done = subprocess.run([program], capture_output=True, text=True)

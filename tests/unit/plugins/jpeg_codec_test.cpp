@@ -15,6 +15,7 @@ namespace {
 using jpeg::Codec;
 using jpeg::ImageFormat;
 using jpeg::Outcome;
+using jpeg::Route;
 using jpeg::Scaling;
 
 std::vector<float> noise(const ImageFormat& format) {
@@ -30,6 +31,25 @@ std::vector<float> round_trip(Codec& codec, const std::vector<float>& x, int qua
   return y;
 }
 
+/// Huffman coding is lossless: leaving it out must not change a bit. The stream route is libjpeg's own, so it is the reference.
+TEST(JpegCodec, CoefficientsHandedOverGiveTheBitsOfTheStream) {
+  for (const int step : {0, 1, 2, 3}) {
+    for (const auto& [width, height] : {std::pair{1, 1}, {8, 8}, {17, 9}, {16, 33}, {100, 75}}) {
+      ImageFormat format{.width = width, .height = height, .colour = step > 0, .chroma_step_x = step > 1 ? 2 : 1};
+      format.chroma_step_y = step > 2 ? 2 : 1;
+      for (const J_DCT_METHOD dct : {JDCT_ISLOW, JDCT_IFAST, JDCT_FLOAT}) {
+        format.dct = dct;
+        Codec direct(format, Scaling(0, 1)), through(format, Scaling(0, 1), Route::kStream);
+        const auto x = noise(format);
+        for (const int quality : {1, 30, 30, 75, 100}) {
+          ASSERT_EQ(round_trip(direct, x, quality), round_trip(through, x, quality)) << width << "x" << height << " quality " << quality;
+        }
+        EXPECT_LT(direct.stream_bytes(), size_t{700}) << "headers alone";
+      }
+    }
+  }
+}
+
 TEST(JpegCodec, AnErrorOfTheCompressorIsAnOutcomeAsOftenAsItHappens) {
   const ImageFormat too_wide{.width = JPEG_MAX_DIMENSION + 1, .height = 1};
   Codec codec(too_wide, Scaling(0, 1));
@@ -43,28 +63,30 @@ TEST(JpegCodec, AnErrorOfTheCompressorIsAnOutcomeAsOftenAsItHappens) {
 
 TEST(JpegCodec, AfterAnyFailureTheNextImageIsRight) {
   const ImageFormat format{.width = 37, .height = 21, .colour = true, .chroma_step_x = 2, .chroma_step_y = 2};
-  Codec codec(format, Scaling(0, 1));
-  auto x = noise(format);
-  const auto expected = round_trip(codec, x, 40);
-  std::vector<float> y(x.size());
+  for (const Route route : {Route::kStream, Route::kCoefficients}) {
+    Codec codec(format, Scaling(0, 1), route);
+    auto x = noise(format);
+    const auto expected = round_trip(codec, x, 40);
+    std::vector<float> y(x.size());
 
-  ASSERT_EQ(codec.compress(x.data(), 40), Outcome::kOk);
-  std::fill_n(codec.stream(), codec.stream_bytes(), uint8_t{0});
-  EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);
-  EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);  // nothing to decompress
-  EXPECT_EQ(round_trip(codec, x, 40), expected);
+    ASSERT_EQ(codec.compress(x.data(), 40), Outcome::kOk);
+    std::fill_n(codec.stream(), codec.stream_bytes(), uint8_t{0});
+    EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);
+    EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);  // nothing to decompress
+    EXPECT_EQ(round_trip(codec, x, 40), expected);
 
-  const float kept = std::exchange(x.back(), std::nanf(""));
-  EXPECT_EQ(codec.compress(x.data(), 90), Outcome::kNotFinite);
-  EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);
-  x.back() = kept;
-  EXPECT_EQ(round_trip(codec, x, 40), expected);
+    const float kept = std::exchange(x.back(), std::nanf(""));
+    EXPECT_EQ(codec.compress(x.data(), 90), Outcome::kNotFinite);
+    EXPECT_EQ(codec.decompress(y.data()), Outcome::kFailed);
+    x.back() = kept;
+    EXPECT_EQ(round_trip(codec, x, 40), expected);
+  }
 }
 
 /// A changed byte may give another picture (kOk) or an error (kFailed); it must never do more.
 TEST(JpegCodec, SurvivesChangedBytesInTheStream) {
   const ImageFormat format{.width = 24, .height = 19, .colour = true};
-  Codec codec(format, Scaling(0, 1));
+  Codec codec(format, Scaling(0, 1), Route::kStream);
   const auto x = noise(format);
   const auto expected = round_trip(codec, x, 60);
   std::vector<float> y(x.size());
@@ -78,7 +100,7 @@ TEST(JpegCodec, SurvivesChangedBytesInTheStream) {
     codec.stream()[place] = static_cast<uint8_t>(words[1]);
     failed += codec.decompress(y.data()) == Outcome::kFailed ? 1 : 0;
     if (trial % 100 == 0) {
-      Codec fresh(format, Scaling(0, 1));  // tables that a changed stream has left in the decompressor stay with that codec
+      Codec fresh(format, Scaling(0, 1), Route::kStream);  // tables that a changed stream has left in the decompressor stay with that codec
       ASSERT_EQ(round_trip(fresh, x, 60), expected);
     }
   }
@@ -87,7 +109,7 @@ TEST(JpegCodec, SurvivesChangedBytesInTheStream) {
 
 TEST(JpegCodec, TheStreamGrowsBeyondItsFirstBuffer) {
   const ImageFormat format{.width = 256, .height = 256, .colour = true};
-  Codec codec(format, Scaling(0, 1));
+  Codec codec(format, Scaling(0, 1), Route::kStream);
   const auto x = noise(format);
   const auto y = round_trip(codec, x, 100);
   EXPECT_GT(codec.stream_bytes(), size_t{3 * (4096 + 256 * 256 / 2)});

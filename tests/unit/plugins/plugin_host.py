@@ -53,6 +53,11 @@ _Batch = _struct("Batch", ("struct_size", c.c_uint64), ("next", _P), ("key", c.c
 _CallArgs = _struct("CallArgs", ("struct_size", c.c_uint64), ("next", _P), ("x", _P), ("latents", _P), ("latent_count", c.c_uint32),
                     ("reserved", c.c_uint32), ("y", _P))
 _Call = _function(c.c_int32, _P, c.POINTER(_Batch), c.POINTER(_CallArgs))
+# vjp: x, cotangent, gradient; loglik: y, x, values, gradient.
+_VjpArgs = _struct("VjpArgs", ("struct_size", c.c_uint64), ("next", _P), ("x", _P), ("latents", _P), ("latent_count", c.c_uint32),
+                   ("reserved", c.c_uint32), ("cotangent", _P), ("gradient", _P))
+_LoglikArgs = _struct("LoglikArgs", ("struct_size", c.c_uint64), ("next", _P), ("y", _P), ("x", _P), ("latents", _P),
+                      ("latent_count", c.c_uint32), ("reserved", c.c_uint32), ("loglik", _P), ("gradient", _P))
 _Core = _struct("Core", ("create", _function(c.c_int32, c.POINTER(_Host), c.POINTER(_P))), ("destroy", _function(None, _P)),
                 ("parameter_count", _function(c.c_uint32, _P)), ("parameter", _function(c.POINTER(_Parameter), _P, c.c_uint32)),
                 ("latent_count", _function(c.c_uint32, _P)), ("latent", _function(c.POINTER(_Latent), _P, c.c_uint32)),
@@ -133,28 +138,78 @@ class Channel:
         self._call("simulate", self._core.simulate, key, ids, x, latents, y)
         return y
 
+    def simulation(self, key, ids, x):
+        """A function that draws the latents and simulates, always into the same y, which it returns: for timings, nothing but the calls."""
+        latents = self.draw_latents(key, ids)
+        y = np.full((len(ids), *self.y_shape), 777, np.float32)
+        draw = self._prepared("draw_latents", _CallArgs, key, ids, latents, {}, self._core.draw_latents)
+        simulate = self._prepared("simulate", _CallArgs, key, ids, latents, {"x": self._tensor(x), "y": self._tensor(y)}, self._core.simulate)
+
+        def run():
+            draw()
+            simulate()
+            return y
+
+        return run
+
     def mean(self, x, latents):
-        table = self._core.get_extension(self._instance, b"mean/1")
-        if not table:
-            raise PluginError("mean/1", 0, "not offered")
         y = np.full((len(x), *self.y_shape), 777, np.float32)
-        self._call("mean", c.cast(table, c.POINTER(_Call)).contents, 0, np.arange(len(x)), x, latents, y)
+        self._call("mean", self._extension("mean/1", _Call), 0, np.arange(len(x)), x, latents, y)
         return y
+
+    def lift(self, y, latents):
+        """To the shape of y: for channels whose x has that shape."""
+        lifted = np.full_like(y, 777)
+        self._call("lift", self._extension("lift/1", _Call), 0, np.arange(len(y)), y, latents, lifted)
+        return lifted
+
+    def vjp(self, x, cotangent, latents):
+        gradient = np.full_like(x, 777)
+        tensors = {"x": self._tensor(x), "cotangent": self._tensor(cotangent), "gradient": self._tensor(gradient)}
+        self._batch_call("vjp", _VjpArgs, 0, np.arange(len(x)), latents, tensors)
+        return gradient
+
+    def loglik(self, y, x, latents):
+        """Values [B] float64 and gradient by x."""
+        values, gradient = np.full(len(x), 777.0), np.full_like(x, 777)
+        tensors = {"y": self._tensor(y), "x": self._tensor(x), "gradient": self._tensor(gradient)}
+        self._batch_call("loglik", _LoglikArgs, 0, np.arange(len(x)), latents, tensors, loglik=values.ctypes.data)
+        return values, gradient
 
     def offers(self, extension):
         return bool(self._core.get_extension(self._instance, extension.encode()))
 
+    def _extension(self, name, function):
+        table = self._core.get_extension(self._instance, name.encode())
+        if not table:
+            raise PluginError(name, 0, "not offered")
+        return c.cast(table, c.POINTER(function)).contents
+
     def _call(self, name, function, key, ids, x, latents, y):
+        self._batch_call(name, _CallArgs, key, ids, latents, {"x": self._tensor(x), "y": self._tensor(y)}, function)
+
+    def _batch_call(self, *arguments, **others):
+        self.sample_status = self._prepared(*arguments, **others)()
+
+    def _prepared(self, name, arguments, key, ids, latents, tensors, function=None, **others):
+        """A call of `function`, or of the extension `name`/1, whose arguments have tensors and other fields by name. It returns the samples'
+        status and may be repeated."""
+        if function is None:
+            function = self._extension(name + "/1", _function(c.c_int32, _P, c.POINTER(_Batch), c.POINTER(arguments)))
         ids = np.ascontiguousarray(ids, np.uint64)
         status = np.zeros(len(ids), np.int32)
-        tensors = [self._tensor(latents.get(latent.id.decode())) for latent in self.latents]
-        pointers = (_P * max(1, len(tensors)))(*(c.addressof(tensor[0]) if tensor else None for tensor in tensors))
-        x_tensor, y_tensor = self._tensor(x), self._tensor(y)
+        rows = [self._tensor(latents.get(latent.id.decode())) for latent in self.latents]
+        pointers = (_P * max(1, len(rows)))(*(c.addressof(row[0]) if row else None for row in rows))
         batch = _Batch(c.sizeof(_Batch), None, key, ids.ctypes.data, len(ids), status.ctypes.data, None, 0, 1, 0, None)
-        args = _CallArgs(c.sizeof(_CallArgs), None, x_tensor and c.addressof(x_tensor[0]), c.addressof(pointers), len(tensors), 0,
-                         y_tensor and c.addressof(y_tensor[0]))
-        self._check(name, function(self._instance, c.byref(batch), c.byref(args)))
-        self.sample_status = status
+        fields = {field: c.addressof(tensor[0]) for field, tensor in tensors.items() if tensor}
+        args = arguments(struct_size=c.sizeof(arguments), latents=c.addressof(pointers), latent_count=len(rows), **fields, **others)
+
+        def run():
+            self._check(name, function(self._instance, c.byref(batch), c.byref(args)))
+            return status
+
+        run.borrowed = (ids, rows, pointers, tensors)  # the structs hold addresses only
+        return run
 
     @staticmethod
     def _tensor(array):

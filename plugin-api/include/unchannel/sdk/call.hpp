@@ -33,7 +33,7 @@ class Rows {
 namespace detail {
 
 template <class Value>
-Rows<Value> rows(const unchannel_tensor* t, int64_t count, const Shape& shape, const char* what) {
+Rows<Value> rows(const unchannel_tensor* t, int64_t count, const Shape& shape, const char* what, const unchannel_device& device) {
   using Plain = std::remove_const_t<Value>;
   if (t == nullptr) {
     throw bad_argument(what, " is missing.");
@@ -42,8 +42,8 @@ Rows<Value> rows(const unchannel_tensor* t, int64_t count, const Shape& shape, c
   if (t->dtype.code != kCode || t->dtype.bits != 8 * sizeof(Plain) || t->dtype.lanes != 1) {
     throw bad_argument(what, " has the wrong element type.");
   }
-  if (t->device.type != UNCHANNEL_DEVICE_CPU) {
-    throw bad_argument(what, " is not in CPU memory; this channel has no cuda/1.");
+  if (t->device.type != device.type || (device.type != UNCHANNEL_DEVICE_CPU && t->device.index != device.index)) {
+    throw bad_argument(what, " is not in the memory of the batch's device.");
   }
   bool fits = t->ndim == static_cast<int32_t>(shape.size()) + 1 && t->shape != nullptr && t->strides != nullptr && t->shape[0] == count;
   int64_t width = 1;
@@ -75,21 +75,22 @@ class Call {
     if (batch.count < 0 || (batch.count > 0 && (batch.ids == nullptr || batch.sample_status == nullptr))) {
       throw bad_argument("the batch has no ids or no sample_status.");
     }
-    if (batch.device.type != UNCHANNEL_DEVICE_CPU) {
-      throw bad_argument("this channel has no cuda/1: the batch must be in CPU memory.");
-    }
   }
 
   [[nodiscard]] int64_t count() const { return batch_.count; }
   [[nodiscard]] uint64_t key() const { return batch_.key; }
   [[nodiscard]] uint64_t id(int64_t i) const { return batch_.ids[i]; }
+  /// CUDA only for a class with cuda_operations(), see channel.hpp: then every row, the ids, sample_status and the workspace are in the
+  /// memory of that device, and id() and for_each() are not for them.
+  [[nodiscard]] bool on_cuda() const { return batch_.device.type == UNCHANNEL_DEVICE_CUDA; }
+  [[nodiscard]] const unchannel_batch& batch() const { return batch_; }
   [[nodiscard]] void* workspace() const { return batch_.workspace; }
   [[nodiscard]] uint64_t workspace_bytes() const { return batch_.workspace_bytes; }
 
   /// Rows of an active latent to read. Throws when the host left it out; see has().
   template <class Value>
   [[nodiscard]] Rows<const Value> latent(const Latent<Value>& latent) const {
-    return detail::rows<const Value>(tensor(latent), count(), latent.shape(), latent.about().id);
+    return detail::rows<const Value>(tensor(latent), count(), latent.shape(), latent.about().id, batch_.device);
   }
   [[nodiscard]] bool has(const LatentBase& latent) const { return tensor(latent) != nullptr; }
 
@@ -104,6 +105,9 @@ class Call {
   template <class MakeState, class Body>
   requires std::is_invocable_v<MakeState>
   void for_each(MakeState&& make_state, Body&& body, int64_t samples_per_task = 16) const {
+    if (on_cuda()) {
+      throw instance_broken("for_each() walks CPU memory, and the batch is in that of a CUDA device.");
+    }
     const auto* stop = detail::service<unchannel_host_should_stop_1>(host_, UNCHANNEL_SERVICE_SHOULD_STOP_1);
     std::atomic<int32_t> failure{UNCHANNEL_OK};
     auto range = [&](int64_t begin, int64_t end) noexcept {
@@ -192,14 +196,14 @@ class DrawCall : public Call {
   DrawCall(const unchannel_host* host, const unchannel_batch& batch, const Args& a, const Shapes& s)
       : Call(host, batch, a.latents, a.latent_count) {
     if (a.x != nullptr) {
-      x = detail::rows<const float>(a.x, count(), s.x, "x");
+      x = detail::rows<const float>(a.x, count(), s.x, "x", batch_.device);
     }
   }
   Rows<const float> x;  ///< empty unless a latent that depends on x is wanted
   /// Rows to be written; empty when the host does not want this latent drawn.
   template <class Value>
   [[nodiscard]] Rows<Value> draw(const Latent<Value>& latent) const {
-    return has(latent) ? detail::rows<Value>(tensor(latent), count(), latent.shape(), latent.about().id) : Rows<Value>();
+    return has(latent) ? detail::rows<Value>(tensor(latent), count(), latent.shape(), latent.about().id, batch_.device) : Rows<Value>();
   }
 };
 
@@ -211,8 +215,8 @@ class DrawCall : public Call {
     Name(const unchannel_host* host, const unchannel_batch& batch, const Args& a, [[maybe_unused]] const Shapes& s) \
         : Call(host, batch, a.latents, a.latent_count){__VA_ARGS__} members                                         \
   };
-#define UNCHANNEL_SDK_IN(name, shape) name = detail::rows<const float>(a.name, count(), s.shape, #name);
-#define UNCHANNEL_SDK_OUT(name, shape) name = output(detail::rows<float>(a.name, count(), s.shape, #name));
+#define UNCHANNEL_SDK_IN(name, shape) name = detail::rows<const float>(a.name, count(), s.shape, #name, batch_.device);
+#define UNCHANNEL_SDK_OUT(name, shape) name = output(detail::rows<float>(a.name, count(), s.shape, #name, batch_.device));
 
 UNCHANNEL_SDK_CALL(SimulateCall, unchannel_simulate_args, Rows<const float> x; Rows<float> y;
                    , UNCHANNEL_SDK_IN(x, x) UNCHANNEL_SDK_OUT(y, y))
@@ -236,12 +240,14 @@ class LoglikCall : public Call {
     if (a.loglik == nullptr && count() > 0) {
       throw bad_argument("loglik is missing.");
     }
-    y = detail::rows<const float>(a.y, count(), s.y, "y");
-    x = detail::rows<const float>(a.x, count(), s.x, "x");
+    y = detail::rows<const float>(a.y, count(), s.y, "y", batch_.device);
+    x = detail::rows<const float>(a.x, count(), s.x, "x", batch_.device);
     loglik = {a.loglik, static_cast<size_t>(count())};
-    std::ranges::fill(loglik, 0.0);  // what a failed sample keeps
+    if (!on_cuda()) {
+      std::ranges::fill(loglik, 0.0);  // what a failed sample keeps
+    }
     if (a.gradient != nullptr) {
-      gradient = output(detail::rows<float>(a.gradient, count(), s.x, "gradient"));
+      gradient = output(detail::rows<float>(a.gradient, count(), s.x, "gradient", batch_.device));
     }
   }
   Rows<const float> y;

@@ -4,6 +4,7 @@
 
 #include <unchannel/channel.h>
 #include <unchannel/sdk/call.hpp>
+#include <unchannel/sdk/cuda.hpp>
 #include <unchannel/sdk/declare.hpp>
 #include <unchannel/sdk/error.hpp>
 
@@ -67,6 +68,7 @@ int32_t batch_call(void* instance, const unchannel_batch* batch, const typename 
       throw bad_argument("the channel is not configured: call configure first.");
     }
     const auto own_batch = take(batch, UNCHANNEL_BATCH_V1_SIZE, "batch");
+    require_device<C, CallType>(*me.active, own_batch);
     const CallType call(me.host, own_batch, take(args, kV1Size, "args"), me.shapes);
     (me.active.get()->*Method)(call);
   });
@@ -168,6 +170,21 @@ const void* extension(std::string_view id) noexcept {
   UNCHANNEL_SDK_EXTENSION(adjoint, AdjointCall, UNCHANNEL_ADJOINT_1, UNCHANNEL_ADJOINT_ARGS_V1_SIZE)
   UNCHANNEL_SDK_EXTENSION(loglik, LoglikCall, UNCHANNEL_LOGLIK_1, UNCHANNEL_LOGLIK_ARGS_V1_SIZE)
 #undef UNCHANNEL_SDK_EXTENSION
+  if constexpr (TakesCuda<C>) {
+    static constexpr unchannel_cuda_1 kTable{
+        .operations = [](void* instance) { return cuda_operations(self<C>(instance).active.get()); },
+        .prepare = [](void* instance, int32_t device) noexcept { return cuda_prepare(self<C>(instance), device); },
+        .release =
+            [](void* instance, int32_t device) noexcept {
+              if (C* const active = self<C>(instance).active.get()) {
+                active->cuda_release(device);
+              }
+            },
+    };
+    if (id == UNCHANNEL_CUDA_1) {
+      return &kTable;
+    }
+  }
   return nullptr;
 }
 
