@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "cuda_call.hpp"
 #include "step.hpp"
 
 namespace unchannel::conformance {
@@ -28,7 +29,7 @@ class Frame {
   const unchannel_tensor* in(const std::string& name, const void* data, std::size_t bytes, const ChannelShape& shape,
                              unchannel_dtype type) {
     if (options_.without_input && std::exchange(first_input_, false)) return nullptr;
-    return tensor(memory_.input(name, data, bytes), shape, type, 0);
+    return tensor(data_in(name, data, bytes), shape, type, 0);
   }
   const unchannel_tensor* in_x(const std::string& name, const std::vector<float>& x) {
     return in(name, x.data(), x.size() * sizeof(float), layout_.x_shape, kFloat32);
@@ -49,7 +50,7 @@ class Frame {
     for (std::size_t i = 0; i < batch_.latents.size(); ++i) {
       const LatentDescription& latent = instance_.subject().description().latents[i];
       const bool given = layout_.latents[i].active && (latent.visible() || !visible_only);
-      latents_.push_back(given ? tensor(memory_.input("latent " + latent.id, batch_.latents[i].data(), batch_.latents[i].size()),
+      latents_.push_back(given ? tensor(data_in("latent " + latent.id, batch_.latents[i].data(), batch_.latents[i].size()),
                                         layout_.latents[i].shape, latent_dtype(latent.dtype), 0)
                                : nullptr);
     }
@@ -70,16 +71,17 @@ class Frame {
 
   const unchannel_batch* batch(std::uint32_t purpose) {
     const auto count = static_cast<std::size_t>(batch_.count());
-    sample_status_ = static_cast<std::int32_t*>(memory_.output("sample_status", count * sizeof(std::int32_t), 0, sizeof(std::int32_t)));
+    sample_status_ = static_cast<std::int32_t*>(data_out("sample_status", count * sizeof(std::int32_t), 0, sizeof(std::int32_t)));
     unchannel_batch batch{};
     batch.struct_size = sizeof batch;
     batch.key = unchannel_derive(batch_.key, unchannel_tag(UNCHANNEL_TAG_PURPOSE, purpose));
-    batch.ids = static_cast<const std::uint64_t*>(memory_.input("ids", batch_.ids.data(), count * sizeof(std::uint64_t)));
+    batch.ids = static_cast<const std::uint64_t*>(data_in("ids", batch_.ids.data(), count * sizeof(std::uint64_t)));
     batch.count = batch_.count();
     batch.sample_status = sample_status_;
     batch.workspace_bytes = layout_.workspace_bytes + count * layout_.workspace_bytes_per_sample;
-    if (batch.workspace_bytes > 0) batch.workspace = memory_.output("workspace", batch.workspace_bytes, kPoison, 64);
-    batch.device = {UNCHANNEL_DEVICE_CPU, 0};
+    if (batch.workspace_bytes > 0) batch.workspace = data_out("workspace", batch.workspace_bytes, kPoison, 64);
+    batch.device = where();
+    batch.stream = options_.cuda ? options_.cuda->stream() : nullptr;
     return present("batch", batch, options_.batch_form);
   }
 
@@ -101,20 +103,37 @@ class Frame {
     const Args* presented = present("args", args, options_.args_form);
     memory_.seal();
     take_plugin_error();
+    if (options_.cuda) options_.cuda->begin();
     set_step(operation_name(operation_));
     CallResult result;
     result.status = function(instance_.raw(), batch, presented);
     set_step(kOurselves);
     result.error = take_plugin_error();
-    result.sample_status.assign(sample_status_, sample_status_ + batch_.count());
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      std::memcpy(outputs_[i].bytes.data(), output_data_[i], outputs_[i].bytes.size());
-    }
+    if (options_.cuda) options_.cuda->end();
+    result.sample_status.resize(static_cast<std::size_t>(batch_.count()));
+    fetch(sample_status_, result.sample_status.data(), result.sample_status.size() * sizeof(std::int32_t));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) fetch(output_data_[i], outputs_[i].bytes.data(), outputs_[i].bytes.size());
     result.outputs = std::move(outputs_);
     return result;
   }
 
  private:
+  // Data for the plugin; everything else it is given (structs, shapes, lists) lies in CPU memory always.
+  unchannel_device where() const { return options_.cuda ? CudaDevice::kWhere : unchannel_device{UNCHANNEL_DEVICE_CPU, 0}; }
+  void* data_in(const std::string& name, const void* from, std::size_t bytes) {
+    return options_.cuda ? options_.cuda->input(from, bytes) : memory_.input(name, from, bytes);
+  }
+  void* data_out(const std::string& name, std::size_t bytes, unsigned char fill, std::size_t alignment) {
+    return options_.cuda ? options_.cuda->output(bytes, fill) : memory_.output(name, bytes, fill, alignment);
+  }
+  void fetch(const void* from, void* to, std::size_t bytes) const {
+    if (options_.cuda) {
+      options_.cuda->fetch(from, to, bytes);
+    } else if (bytes > 0) {
+      std::memcpy(to, from, bytes);
+    }
+  }
+
   const unchannel_tensor* const* list() {
     if (latents_.empty()) return nullptr;
     return static_cast<const unchannel_tensor* const*>(memory_.input("latents", latents_.data(), latents_.size() * sizeof latents_[0]));
@@ -126,7 +145,7 @@ class Frame {
     output.row_bytes = row_bytes;
     output.is_float = is_float;
     output.bytes.resize(static_cast<std::size_t>(row_bytes * batch_.count()));
-    void* data = memory_.output(name, output.bytes.size(), options_.fill, alignment);
+    void* data = data_out(name, output.bytes.size(), options_.fill, alignment);
     outputs_.push_back(std::move(output));
     output_data_.push_back(data);
     return data;
@@ -144,7 +163,7 @@ class Frame {
     }
     unchannel_tensor tensor{};
     tensor.data = data;
-    tensor.device = {UNCHANNEL_DEVICE_CPU, 0};
+    tensor.device = where();
     tensor.ndim = static_cast<std::int32_t>(full.size());
     tensor.dtype = type;
     const std::size_t bytes = full.size() * sizeof(std::int64_t);

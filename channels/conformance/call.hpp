@@ -10,6 +10,8 @@
 
 namespace unchannel::conformance {
 
+class CudaCall;
+
 enum class Operation { draw_latents, simulate, lift, mean, vjp, jvp, adjoint, loglik };
 const char* operation_name(Operation operation);
 /// The extension that holds the operation; nullptr for those of core/1.
@@ -37,6 +39,7 @@ enum class StructForm { exact, longer, too_short, chained };
 
 struct CallOptions {
   Memory* memory = nullptr;  ///< nullptr: ordinary memory
+  CudaCall* cuda = nullptr;  ///< where tensors, ids, sample status and workspace lie instead; nullptr: in CPU memory, too
   unsigned char fill = 0;    ///< what output buffers hold before the call
   StructForm batch_form = StructForm::exact, args_form = StructForm::exact;
   std::int64_t output_extra = 0;   ///< added to the last extent of the first output: a wrong shape

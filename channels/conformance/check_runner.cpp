@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <string_view>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/plugin_host/program_plugin.hpp>
@@ -9,6 +11,7 @@
 
 #include "child_answer.hpp"
 #include "pass_record.hpp"
+#include "program_module.hpp"
 
 namespace unchannel::conformance {
 namespace {
@@ -16,6 +19,8 @@ namespace {
 constexpr double kGrace_s = 15;  // the child ends itself at the limit and says where it was
 
 CheckOutcome run_one(const CheckInfo& info, const std::string& worker, const CheckRequest& request, const std::string& channel) {
+  const char* const exempt = is_program_plugin(request.file) ? why_not_for_programs(info.id) : nullptr;
+  if (exempt) return {&info, info.per_channel ? channel : "", {Verdict::skip, exempt}, 0};
   std::vector<std::string> arguments = {worker, "--check", info.id, request.file.string()};
   CheckRequest of_channel = request;
   of_channel.channel = channel;
@@ -27,6 +32,21 @@ CheckOutcome run_one(const CheckInfo& info, const std::string& worker, const Che
   const SubprocessResult child = run_subprocess(arguments, info.time_limit_s + kGrace_s);
   outcome.elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   outcome.answer = read_child_answer(child, info.time_limit_s);
+  return outcome;
+}
+
+/// Those of the file and the two that read what is declared ask nothing of a configured channel.
+bool configures(const CheckInfo& info) {
+  const std::string_view id = info.id;
+  return info.per_channel && id != "descriptor" && id != "parameter-schema";
+}
+
+/// A channel whose server does not answer is not waited for in every check.
+CheckOutcome not_run(const CheckInfo& info, const std::string& channel, const std::string& reason) {
+  CheckOutcome outcome;
+  outcome.info = &info;
+  outcome.channel = channel;
+  outcome.answer = {Verdict::untested, "not run, as an earlier check found: " + reason, nlohmann::json::object()};
   return outcome;
 }
 
@@ -57,10 +77,6 @@ bool CheckReport::passed() const { return count(Verdict::fail) == 0 && count(Ver
 CheckReport check_file(const CheckSettings& settings) {
   for (const std::string& id : settings.only) find_check(id);
   CheckRequest request = settings.request;
-  check<ConfigError>(!is_program_plugin(request.file),
-                     "{}: is no library; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
-                     "always runs in a process of its own.",
-                     request.file.string());
   read_check_config(request);  // a wrong file is the user's mistake, not the plugin's
   const std::string worker = find_worker(settings.probe).string();
   CheckReport report;
@@ -68,19 +84,29 @@ CheckReport check_file(const CheckSettings& settings) {
   report.sha256 = sha256_file(request.file);
   examine(request, settings.probe, report);
   report.complete = report.complete && settings.only.empty();
+  // A record lets a library into the program's own process, where a program never runs.
+  const bool record = settings.record && !is_program_plugin(request.file);
+  std::map<std::string, std::string> unavailable;  // why a channel cannot be configured now
   for (const CheckInfo& info : all_checks()) {
     if (!wanted(settings, info)) continue;
     const std::size_t runs = info.per_channel ? report.channels.size() : 1;
     for (std::size_t i = 0; i < runs; ++i) {
-      report.outcomes.push_back(run_one(info, worker, request, report.channels[i]));
+      const auto known = unavailable.find(report.channels[i]);
+      if (known != unavailable.end() && configures(info)) {
+        report.outcomes.push_back(not_run(info, report.channels[i], known->second));
+      } else {
+        report.outcomes.push_back(run_one(info, worker, request, report.channels[i]));
+        const CheckAnswer& answer = report.outcomes.back().answer;
+        if (answer.detail.is_object() && answer.detail.contains(kUnavailable)) unavailable[report.channels[i]] = answer.reason;
+      }
       if (settings.progress) settings.progress(report.outcomes.back());
       if (!settings.stop_at_failure || report.outcomes.back().answer.verdict != Verdict::fail) continue;
       report.complete = false;
-      if (settings.record) record_outcome(report);
+      if (record) record_outcome(report);
       return report;
     }
   }
-  if (settings.record) record_outcome(report);
+  if (record) record_outcome(report);
   return report;
 }
 

@@ -70,7 +70,7 @@ const std::vector<CheckInfo>& all_checks() {
       {"error-and-cancel", "wrong calls are refused with a reason, one bad sample harms no other, and a stop request ends the call",
        "check tensors and state in every call, call set_error before returning, ask should_stop in long loops", true, 120,
        &check_error_and_cancel},
-      {"isolated-parity", "another process gives the same bits", "use no address, process id, time or random_device", true, 120,
+      {"isolated-parity", "a worker process gives the same bits", "use no address, process id, time or random_device", true, 120,
        &check_isolated_parity},
   };
   return kChecks;

@@ -30,6 +30,10 @@ CheckAnswer run_check(const CheckInfo& info, const CheckRequest& request) {
   } catch (const CheckUntested& untested) {
     answer.verdict = Verdict::untested;
     answer.reason = untested.what();
+  } catch (const CheckUnavailable& unavailable) {
+    answer.verdict = Verdict::fail;
+    answer.reason = unavailable.what();
+    answer.detail[kUnavailable] = true;
   } catch (const std::exception& error) {
     answer.verdict = Verdict::fail;
     answer.reason = error.what();

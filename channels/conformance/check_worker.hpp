@@ -13,10 +13,11 @@ namespace unchannel::conformance {
 /// request.
 int check_in_this_process(const std::string& id, CheckRequest request);
 
-/// Writes {"digests": {operation: SHA-256}} of fixed calls to standard output; the other half of isolated-parity. Returns 0 or 2.
+/// Writes {"digests": {operation: SHA-256}} of fixed calls to standard output: the other side of isolated-parity for the operations that
+/// the worker protocol does not carry. Returns 0 or 2.
 int digest_in_this_process(CheckRequest request);
 
-/// SHA-256 of what each operation whose bits the channel promises gives for a fixed batch. Throws CheckFailed.
+/// SHA-256 of what each operation (jvp and adjoint) whose bits the channel promises gives for a fixed batch. Throws CheckFailed.
 nlohmann::json result_digests(const CheckRequest& request);
 
 /// `--check ID FILE [--channel ID] [--config FILE]`, `--digest FILE …`, `--fuzz SEED FILE …` and `--check-all FILE … [--json FILE]`, as

@@ -169,6 +169,21 @@ Whole run_parts(const Instance& instance, const std::vector<Operation>& operatio
   return whole;
 }
 
+/// What simulate would have a right to declare after a few calls: "as NONE", "as PER_BATCH (…)" or "as PER_SAMPLE (…)".
+std::string seen_determinism(const Instance& instance, const Instance& second) {
+  const Batch batch = make_batch(instance, sample_count(instance.layout(), 13));
+  const CallResult whole = call_ok(instance, Operation::simulate, batch);
+  const auto same = [&](const Instance& where, const std::vector<std::size_t>& rows) {
+    const CallResult part = call_ok(where, Operation::simulate, batch.rows(instance.layout(), rows));
+    return difference(Operation::simulate, select(whole, rows), part).empty();
+  };
+  const auto count = batch.ids.size();
+  if (!same(instance, range(0, count)) || !same(second, range(0, count))) return "as NONE";
+  const bool alone = same(instance, {count - 1}) && same(second, range(count / 3, count)) && same(instance, {1, 1, 0});
+  return alone ? "as PER_SAMPLE (declare that when y_i depends on x_i, latents, key and id alone)"
+               : "as PER_BATCH (declare that when y depends on the batch alone)";
+}
+
 }  // namespace
 
 void check_batch_split(const CheckRequest& request, nlohmann::json& detail) {
@@ -177,8 +192,14 @@ void check_batch_split(const CheckRequest& request, nlohmann::json& detail) {
     Subject subject(request);
     const auto instance = subject.configured();
     const auto operations = promised(*instance, UNCHANNEL_DETERMINISM_PER_SAMPLE);
-    if (operations.empty()) throw CheckSkipped("the channel does not declare PER_SAMPLE and draws no latents.");
-    if (operations.size() < offered_operations(*instance).size()) detail["note"] = "latents alone: the channel does not declare PER_SAMPLE";
+    const bool all = operations.size() == offered_operations(*instance).size();
+    const std::string seen = all ? "" : seen_determinism(*instance, *subject.configured());
+    if (!all) detail["seen"] = seen;
+    if (operations.empty()) {
+      throw CheckSkipped("the channel does not declare PER_SAMPLE and draws no latents. In the calls of this check it behaved " + seen +
+                         ".");
+    }
+    if (!all) detail["note"] = "latents alone: the channel does not declare PER_SAMPLE; in the calls of this check it behaved " + seen;
     whole = run_parts(*instance, operations);
   }
   constexpr std::uint32_t kThreads = 4;

@@ -1,5 +1,6 @@
 // error-and-cancel.
 #include <cmath>
+#include <unchannel/plugin_host/program_plugin.hpp>
 
 #include "checks.hpp"
 #include "samples.hpp"
@@ -82,6 +83,11 @@ void check_error_and_cancel(const CheckRequest& request, nlohmann::json& detail)
   const auto instance = subject.configured();
   const Batch batch = make_batch(*instance, sample_count(instance->layout(), 33));
   const CallResult before = call_ok(*instance, Operation::simulate, batch);
+  if (is_program_plugin(request.file)) {  // the host checks tensors before a program sees them, and ends it instead of asking it to stop
+    check_bad_sample(*instance, batch, before);
+    detail["note"] = "bad signals alone: a program gets no wrong tensors and no stop requests";
+    return;
+  }
   {
     const auto fresh = subject.create();
     // The shapes are another instance's: an unconfigured one has none to compare with and must refuse before it looks at them.

@@ -90,7 +90,7 @@ void check_latent(const LatentDescription& latent, const ChannelDescription& cha
 }  // namespace
 
 void check_descriptor(const CheckRequest& request, nlohmann::json& detail) {
-  const PluginFile library(request.file);
+  const PluginFile library(request.file, request.channel);
   const unchannel_module& module = library.module();
   std::vector<const unchannel_descriptor*> before;
   std::set<std::string> ids;

@@ -6,7 +6,9 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/plugin_host/library.hpp>
 #include <unchannel/plugin_host/parameters.hpp>
+#include <unchannel/plugin_host/program_plugin.hpp>
 
+#include "program_module.hpp"
 #include "step.hpp"
 
 namespace unchannel::conformance {
@@ -31,7 +33,11 @@ ChannelShape shape_of(std::int32_t ndim, const std::int64_t* extents, const std:
 
 }  // namespace
 
-PluginFile::PluginFile(const std::filesystem::path& file) {
+PluginFile::PluginFile(const std::filesystem::path& file, const std::string& channel) {
+  if (is_program_plugin(file)) {
+    module_ = &program_module(file, channel);
+    return;
+  }
   // Never closed: code of the plugin may still run when the process ends.
   set_step("loading (dlopen and constructors)");
   handle_ = ::dlopen(std::filesystem::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -154,7 +160,7 @@ void Instance::accept(const unchannel_configure_result& result, const std::vecto
 }
 
 Subject::Subject(CheckRequest request, std::uint32_t threads)
-    : request_(std::move(request)), library_(request_.file), host_(request_.file, threads) {
+    : request_(std::move(request)), library_(request_.file, request_.channel), host_(request_.file, threads) {
   index_ = find_channel(module(), request_.channel);
   set_step("init");
   check_status(module().init(&host_.abi()), "init");
@@ -181,6 +187,14 @@ void Subject::restart() {
                      error.empty() ? "no reason given." : error);
 }
 
+namespace {
+
+std::vector<ChannelShape> shapes_to_try(const CheckRequest& request) {
+  return request.x_shape ? std::vector<ChannelShape>{*request.x_shape} : candidate_shapes();
+}
+
+}  // namespace
+
 std::vector<nlohmann::json> Subject::values() const {
   try {
     return resolve_parameters(description_.id, description_.parameters, request_.parameters, request_.folder());
@@ -191,8 +205,7 @@ std::vector<nlohmann::json> Subject::values() const {
 
 std::unique_ptr<Instance> Subject::configured_with(const std::vector<nlohmann::json>& values) {
   auto instance = create();
-  const auto shapes = request_.x_shape ? std::vector<ChannelShape>{*request_.x_shape} : candidate_shapes();
-  for (const ChannelShape& shape : shapes) {
+  for (const ChannelShape& shape : shapes_to_try(request_)) {
     const std::int32_t status = instance->configure(shape, values).status;
     if (status == UNCHANNEL_OK) return instance;
     if (status == UNCHANNEL_RETRYABLE) break;  // a server that is not there: the shape is not what it minds
@@ -201,13 +214,19 @@ std::unique_ptr<Instance> Subject::configured_with(const std::vector<nlohmann::j
 }
 
 std::unique_ptr<Instance> Subject::configured() {
-  auto instance = configured_with(values());
-  if (instance) return instance;
-  const ChannelShape& shape = request_.x_shape ? *request_.x_shape : candidate_shapes().front();
-  const auto refused = create()->configure(shape, values());
+  auto instance = create();
+  const auto shapes = shapes_to_try(request_);
+  std::string first_words;
+  for (const ChannelShape& shape : shapes) {
+    const Instance::Configured outcome = instance->configure(shape, values());
+    if (outcome.status == UNCHANNEL_OK) return instance;
+    const std::string words = outcome.error.empty() ? "nothing." : outcome.error;
+    if (outcome.status == UNCHANNEL_RETRYABLE) throw CheckUnavailable("configure answers RETRYABLE: " + words);
+    if (first_words.empty()) first_words = words;
+  }
   throw CheckFailed(
       fmt::format("configure accepts none of the signal shapes tried; of {} it says: {} Give x_shape with --config FILE.toml.",
-                  shape_text(shape), refused.error.empty() ? "nothing." : refused.error));
+                  shape_text(shapes.front()), first_words));
 }
 
 }  // namespace unchannel::conformance

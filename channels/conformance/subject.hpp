@@ -15,11 +15,14 @@
 
 namespace unchannel::conformance {
 
-/// The library as every check loads it: plain dlopen, nothing put right afterwards, so that what a plugin does to the process is seen.
+/// The library as every check loads it: plain dlopen, nothing put right afterwards, so that what a plugin does to the process is seen. A
+/// program plugin stands behind program_module instead and has no handle.
 class PluginFile {
  public:
   /// Throws CheckFailed with the reason (text of dlerror, no entry, other interface version).
-  explicit PluginFile(const std::filesystem::path& file);
+  explicit PluginFile(const std::filesystem::path& file) : PluginFile(file, "") {}
+  /// `channel`: the one that a program plugin is asked for.
+  PluginFile(const std::filesystem::path& file, const std::string& channel);
   const unchannel_module& module() const noexcept { return *module_; }
   void* handle() const noexcept { return handle_; }
 

@@ -6,8 +6,8 @@
 
 namespace unchannel::conformance {
 
-/// skip: does not apply to this channel, or nothing could be compared; the reason says which. untested: needs a device that is absent.
-/// Neither is a pass.
+/// skip: does not apply to this channel, or nothing could be compared; the reason says which. untested: needs a device that is absent, or a
+/// server that does not answer. Neither is a pass.
 enum class Verdict { pass, fail, skip, untested };
 
 const char* verdict_name(Verdict verdict);
@@ -26,6 +26,14 @@ class CheckFailed : public Error {
  public:
   using Error::Error;
 };
+/// configure answers RETRYABLE: what the channel needs is not there, and asking again in every check would only take time.
+class CheckUnavailable : public CheckFailed {
+ public:
+  using CheckFailed::CheckFailed;
+};
+/// The key in `detail` that tells a CheckUnavailable.
+inline constexpr const char* kUnavailable = "unavailable";
+
 class CheckSkipped : public Error {
  public:
   using Error::Error;

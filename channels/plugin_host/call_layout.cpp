@@ -1,5 +1,6 @@
 #include "call_layout.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "wire.hpp"
@@ -11,19 +12,22 @@ constexpr std::uint64_t kAlignment = 64;
 
 struct ElementType {
   const char* name;
-  std::uint64_t bytes;
+  unchannel_dtype element;
+  std::uint64_t bytes() const { return element.bits / 8; }
 };
-constexpr ElementType kF32{"float32", 4}, kF64{"float64", 8}, kI32{"int32", 4}, kU64{"uint64", 8};
+constexpr ElementType kF32{"float32", kFloat32}, kF64{"float64", {UNCHANNEL_DTYPE_FLOAT, 64, 1}},
+    kI32{"int32", {UNCHANNEL_DTYPE_INT, 32, 1}}, kU64{"uint64", {UNCHANNEL_DTYPE_UINT, 64, 1}};
 
-ElementType latent_type(std::int32_t dtype) { return {latent_type_name(dtype), static_cast<std::uint64_t>(latent_bytes(dtype))}; }
+ElementType latent_type(std::int32_t dtype) { return {latent_type_name(dtype), latent_dtype(dtype)}; }
 
 CallBuffer make_buffer(std::string name, ElementType type, std::int64_t count, const ChannelShape& shape) {
   CallBuffer buffer;
   buffer.name = std::move(name);
   buffer.dtype = type.name;
+  buffer.element = type.element;
   buffer.shape.push_back(count);
   buffer.shape.insert(buffer.shape.end(), shape.begin(), shape.end());
-  buffer.bytes = type.bytes;
+  buffer.bytes = type.bytes();
   for (const std::int64_t extent : buffer.shape) {
     // Saturates: a count from the wire may be anything, and no region is that large.
     if (__builtin_mul_overflow(buffer.bytes, static_cast<std::uint64_t>(extent), &buffer.bytes)) buffer.bytes = UINT64_MAX / 2;
@@ -137,6 +141,14 @@ CallLayout lay_out(const PluginInstance& channel, const BatchCall& call, std::in
   const std::uint64_t begin = one_region ? layout.input_bytes : 0;
   layout.output_bytes = place(layout.outputs, begin) - begin;
   return layout;
+}
+
+bool same_places(const CallLayout& a, const CallLayout& b) {
+  const auto same = [](const CallBuffer& left, const CallBuffer& right) {
+    return left.offset == right.offset && left.bytes == right.bytes && left.name == right.name && left.shape == right.shape;
+  };
+  return std::equal(a.inputs.begin(), a.inputs.end(), b.inputs.begin(), b.inputs.end(), same) &&
+         std::equal(a.outputs.begin(), a.outputs.end(), b.outputs.begin(), b.outputs.end(), same);
 }
 
 nlohmann::json call_header(const BatchCall& call, const CallLayout& layout) {

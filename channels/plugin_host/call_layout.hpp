@@ -13,7 +13,8 @@ namespace unchannel {
 struct CallBuffer {
   std::string name;
   const char* dtype = "float32";  ///< "float32", "float64", "int32", "int64", "uint64"
-  ChannelShape shape;             ///< with the batch in front
+  unchannel_dtype element = kFloat32;
+  ChannelShape shape;  ///< with the batch in front
   std::uint64_t bytes = 0;
   std::uint64_t offset = 0;    ///< in the region that carries it, a multiple of 64
   const void* read = nullptr;  ///< inputs: the caller's memory
@@ -29,6 +30,9 @@ struct CallLayout {
 /// What `call` reads and writes under the configuration of `channel`. `sample_status` [count] becomes an output. In `one_region`
 /// (shared memory) outputs lie behind the inputs, otherwise both start at 0.
 CallLayout lay_out(const PluginInstance& channel, const BatchCall& call, std::int32_t* sample_status, bool one_region);
+
+/// Whether both place the same buffers at the same offsets; those of one configuration then have the same header.
+bool same_places(const CallLayout& a, const CallLayout& b);
 
 /// The message of a call without its type-independent fields: "type", "count", "key", "tensors", "outputs".
 nlohmann::json call_header(const BatchCall& call, const CallLayout& layout);

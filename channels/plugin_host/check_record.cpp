@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
@@ -37,13 +38,15 @@ std::filesystem::path check_record_file(const std::string& content_sha256) {
   return user_cache_folder() / "checked" / (content_sha256 + ".json");
 }
 
-bool has_passed_check(const std::string& content_sha256) {
+bool has_passed_check(const std::string& content_sha256, const NeededLibraries& needed) {
   if (!is_sha256(content_sha256) || user_cache_folder().empty()) return false;
   const std::filesystem::path file = check_record_file(content_sha256);
   if (!is_private(file)) return false;
   try {
     const auto record = nlohmann::json::parse(read_file(file, std::size_t{1} << 20), nullptr, false);
-    return record.is_object() && record.value("sha256", "") == content_sha256 && record.value("passed", false);
+    const std::map<std::string, std::string> found(needed.begin(), needed.end());
+    return record.is_object() && record.value("sha256", "") == content_sha256 && record.value("passed", false) &&
+           record.value("needed", std::map<std::string, std::string>()) == found;
   } catch (const DataError&) {
     return false;
   } catch (const nlohmann::json::exception&) {  // "passed": "yes"

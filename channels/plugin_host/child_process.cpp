@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <unchannel/base/error.hpp>
 
 extern char** environ;
@@ -36,6 +38,28 @@ class Sources {
   std::vector<ChildDescriptor> copies_;
 };
 
+/// This process's environment and more.
+class Environment {
+ public:
+  explicit Environment(const std::vector<std::pair<std::string, std::string>>& added) {
+    for (const auto& [name, value] : added) texts_.push_back(fmt::format("{}={}", name, value));
+    for (std::string& text : texts_) pointers_.push_back(text.data());
+    for (char** own = environ; *own; ++own) {
+      const std::string_view text = *own;
+      const auto replaced = [&](const auto& entry) { return text.substr(0, text.find('=')) == entry.first; };
+      if (std::none_of(added.begin(), added.end(), replaced)) pointers_.push_back(*own);
+    }
+    pointers_.push_back(nullptr);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  char** pointers() { return pointers_.data(); }
+
+ private:
+  std::vector<std::string> texts_;
+  std::vector<char*> pointers_;
+};
+
 }  // namespace
 
 Pipe::Pipe() { check<PluginError>(::pipe2(ends_, O_CLOEXEC) == 0, "a pipe to a child process could not be made: {}.", ::strerror(errno)); }
@@ -49,7 +73,7 @@ void Pipe::close_end(int index) {
   if (ends_[index] >= 0) ::close(std::exchange(ends_[index], -1));
 }
 
-pid_t spawn_group(const std::vector<std::string>& arguments, const std::vector<ChildDescriptor>& descriptors) {
+pid_t spawn(const std::vector<std::string>& arguments, const std::vector<ChildDescriptor>& descriptors, const SpawnSettings& settings) {
   const Sources sources(descriptors);
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -62,16 +86,22 @@ pid_t spawn_group(const std::vector<std::string>& arguments, const std::vector<C
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setsigdefault(&attributes, &all);
   ::posix_spawnattr_setpgroup(&attributes, 0);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  const int group = settings.own_group ? POSIX_SPAWN_SETPGROUP : 0;
+  ::posix_spawnattr_setflags(&attributes, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+  Environment environment(settings.environment);
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   pid_t child = -1;
-  const int error = ::posix_spawn(&child, argv[0], &actions, &attributes, argv.data(), environ);
+  const int error = ::posix_spawn(&child, argv[0], &actions, &attributes, argv.data(), environment.pointers());
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   check<PluginError>(error == 0, "{}: could not be started: {}.", arguments[0], ::strerror(error));
   return child;
+}
+
+pid_t spawn_group(const std::vector<std::string>& arguments, const std::vector<ChildDescriptor>& descriptors) {
+  return spawn(arguments, descriptors, {});
 }
 
 std::string ending_text(int signal, int exit_code) {

@@ -28,8 +28,16 @@ class Pipe {
 /// A descriptor of ours and its number in the child. Source −1: /dev/null.
 using ChildDescriptor = std::pair<int, int>;
 
-/// Starts arguments[0] in a process group of its own, signals at their defaults, with the given descriptors and no others but what lacks
-/// CLOEXEC. posix_spawn instead of fork: after OpenMP has started its threads a forked child may hang. Throws PluginError.
+struct SpawnSettings {
+  bool own_group = true;                                           ///< a process group of its own, else this process's
+  std::vector<std::pair<std::string, std::string>> environment{};  ///< added to this process's own, or instead of what has the same name
+};
+
+/// Starts arguments[0], signals at their defaults, with the given descriptors and no others but what lacks CLOEXEC. posix_spawn instead of
+/// fork: after OpenMP has started its threads a forked child may hang. Throws PluginError.
+pid_t spawn(const std::vector<std::string>& arguments, const std::vector<ChildDescriptor>& descriptors, const SpawnSettings& settings);
+
+/// The same in a process group of its own.
 pid_t spawn_group(const std::vector<std::string>& arguments, const std::vector<ChildDescriptor>& descriptors);
 
 /// "exit status 3", "killed by SIGSEGV (segmentation fault)".

@@ -18,7 +18,7 @@ Isolation isolation_from_text(const std::string& text) {
   throw ConfigError(fmt::format("isolation must be 'auto', 'process' or 'inproc'; it is '{}'.{}", text, did_you_mean(text, allowed)));
 }
 
-bool auto_runs_inproc(const std::string& content_sha256) { return has_passed_check(content_sha256); }
+bool auto_runs_inproc(const ProbeResult& probe) { return has_passed_check(probe.sha256, probe.needed); }
 
 std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings) {
   const auto found = registry.find(id);
@@ -27,8 +27,8 @@ std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, cons
   check<ConfigError>(!program || settings.mode != Isolation::kInproc,
                      "channel.isolation = 'inproc': {} is a program of its own and never runs inside this one. Use 'auto' or 'process'.",
                      file.string());
-  const bool inproc = !program && (settings.mode == Isolation::kInproc ||
-                                   (settings.mode == Isolation::kAuto && auto_runs_inproc(found.library->probe.sha256)));
+  const bool inproc =
+      !program && (settings.mode == Isolation::kInproc || (settings.mode == Isolation::kAuto && auto_runs_inproc(found.library->probe)));
   if (inproc) return PluginChannel::create(registry, id);
   return WorkerChannel::create(registry, id, settings);
 }

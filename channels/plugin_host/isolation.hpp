@@ -25,9 +25,9 @@ struct IsolationSettings {
 /// "auto", "process" or "inproc". Throws ConfigError.
 Isolation isolation_from_text(const std::string& text);
 
-/// Whether `auto` runs a file with this content in the program's own process: only when `unchannel plugins check` has passed it. Bundled
-/// plugins need a record like all others.
-bool auto_runs_inproc(const std::string& content_sha256);
+/// Whether `auto` runs a probed file in the program's own process: only when `unchannel plugins check` has passed this content with these
+/// libraries. Bundled plugins need a record like all others.
+bool auto_runs_inproc(const ProbeResult& probe);
 
 /// The instance of channel `id` that the settings ask for. Throws ConfigError (unknown id) or PluginError.
 std::unique_ptr<PluginInstance> open_plugin(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings = {});

@@ -17,15 +17,24 @@ namespace {
 constexpr int kAttempts = 3;
 constexpr std::int64_t kElementsPerPart = 8192;  // below this a part costs less than handing it to another thread
 
+/// Looks at whole blocks, whose loop compilers make vector code of at -O2 too: results of megabytes are looked through after every call.
 bool row_is_finite(const float* row, std::int64_t size) {
   constexpr std::uint32_t kExponent = 0x7F800000u;
-  std::uint32_t bad = 0;
-  for (std::int64_t i = 0; i < size; ++i) {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, row + i, sizeof bits);
-    bad |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
+  constexpr std::int64_t kBlock = 256;
+  const auto bad_in = [](const float* values, std::int64_t count) {
+    std::uint32_t bad = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, values + i, sizeof bits);
+      bad |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
+    }
+    return bad;
+  };
+  std::int64_t i = 0;
+  for (; i + kBlock <= size; i += kBlock) {
+    if (bad_in(row + i, kBlock) != 0) return false;
   }
-  return bad == 0;
+  return bad_in(row + i, size - i) == 0;
 }
 
 struct PartOutcome {
@@ -59,7 +68,7 @@ PartOutcome run_part(const CallFrame& frame, const std::uint64_t* ids, std::int3
       outcome.status = UNCHANNEL_INSTANCE_BROKEN;
       outcome.error = "it returned with another floating-point mode (MXCSR or FPCR) than it found.";
     }
-    if (outcome.status == UNCHANNEL_OK) tensors.settle(batch.sample_status);
+    if (outcome.status == UNCHANNEL_OK && frame.settle) tensors.settle(batch.sample_status);
     if (outcome.status != UNCHANNEL_RETRYABLE || attempt == kAttempts) return outcome;
     std::this_thread::sleep_for(std::chrono::milliseconds(40 * attempt * attempt));
   }
@@ -85,10 +94,11 @@ std::string sample_status_text(std::int32_t status) {
 }
 
 std::int64_t element_count(const ChannelShape& shape, const std::string& what) {
+  constexpr std::int64_t kMost = INT64_MAX / 16;  // elements of 8 bytes, and a sum of two shapes
   std::int64_t count = 1;
   for (const std::int64_t extent : shape) {
-    check<PluginError>(extent >= 1 && !__builtin_mul_overflow(count, extent, &count), "{} has an impossible shape (an axis of length {}).",
-                       what, extent);
+    const bool possible = extent >= 1 && !__builtin_mul_overflow(count, extent, &count) && count <= kMost;
+    check<PluginError>(possible, "{} has an impossible shape (an axis of length {}).", what, extent);
   }
   return count;
 }
@@ -126,21 +136,31 @@ const unchannel_tensor* CallTensors::in(const void* data, const ChannelShape& sh
   return data ? &add(data, shape, dtype).tensor : nullptr;
 }
 
-const unchannel_tensor* CallTensors::out(void* data, const ChannelShape& shape, unchannel_dtype dtype) {
+const unchannel_tensor* CallTensors::out(void* data, const ChannelShape& shape, unchannel_dtype dtype, const void* source) {
   if (!data) return nullptr;
-  const Storage& storage = add(data, shape, dtype);
+  Storage& storage = add(data, shape, dtype);
+  if (source) storage.source = static_cast<const char*>(source) + begin_ * storage.row_bytes;
   outputs_.push_back(&storage);
   return &storage.tensor;
 }
 
-double* CallTensors::out(double* data) { return doubles_ = data + begin_; }
+double* CallTensors::out(double* data, const double* source) {
+  if (source) doubles_source_ = source + begin_;
+  return doubles_ = data + begin_;
+}
 
 void CallTensors::settle(std::int32_t* sample_status) const {
   for (std::int64_t i = 0; i < count_; ++i) {
+    if (doubles_source_) doubles_[i] = doubles_source_[i];
     bool finite = !doubles_ || std::isfinite(doubles_[i]);
     for (const Storage* output : outputs_) {
+      const std::int64_t row_begin = i * output->row_bytes;
+      if (output->source) {
+        std::memcpy(static_cast<char*>(output->tensor.data) + row_begin, output->source + row_begin,
+                    static_cast<std::size_t>(output->row_bytes));
+      }
       if (output->tensor.dtype.code != UNCHANNEL_DTYPE_FLOAT) continue;
-      const auto* row = reinterpret_cast<const float*>(static_cast<const char*>(output->tensor.data) + i * output->row_bytes);
+      const auto* row = reinterpret_cast<const float*>(static_cast<const char*>(output->tensor.data) + row_begin);
       finite = finite && row_is_finite(row, output->row_bytes / 4);
     }
     if (!finite && sample_status[i] == UNCHANNEL_SAMPLE_OK) sample_status[i] = UNCHANNEL_SAMPLE_NOT_FINITE;

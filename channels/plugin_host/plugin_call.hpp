@@ -46,15 +46,16 @@ class CallTensors {
 
   /// NULL for a null `data`.
   const unchannel_tensor* in(const void* data, const ChannelShape& shape, unchannel_dtype dtype = kFloat32);
-  /// Remembered: float32 outputs are checked afterwards and zeroed where a sample failed.
-  const unchannel_tensor* out(void* data, const ChannelShape& shape, unchannel_dtype dtype = kFloat32);
+  /// Remembered: float32 outputs are checked afterwards and zeroed where a sample failed. `source`: where settle takes the rows from;
+  /// nullptr: they are in `data` already.
+  const unchannel_tensor* out(void* data, const ChannelShape& shape, unchannel_dtype dtype = kFloat32, const void* source = nullptr);
   /// The part of a double per sample that belongs to this call.
-  double* out(double* data);
+  double* out(double* data, const double* source = nullptr);
 
   std::int64_t begin() const noexcept { return begin_; }
   std::int64_t count() const noexcept { return count_; }
 
-  /// Sets sample_status [count] of samples with non-finite outputs and zeroes the rows of all failed ones.
+  /// Fetches rows that lie elsewhere, sets sample_status [count] of samples with non-finite outputs and zeroes the rows of all failed ones.
   void settle(std::int32_t* sample_status) const;
 
  private:
@@ -62,6 +63,7 @@ class CallTensors {
     unchannel_tensor tensor{};
     ChannelShape shape, strides;
     std::int64_t row_bytes = 0;
+    const char* source = nullptr;  // of the first row; nullptr: the rows are in place
   };
   Storage& add(const void* data, const ChannelShape& shape, unchannel_dtype dtype);
 
@@ -69,6 +71,7 @@ class CallTensors {
   std::deque<Storage> storage_;
   std::vector<const Storage*> outputs_;
   double* doubles_ = nullptr;
+  const double* doubles_source_ = nullptr;
 };
 
 /// What a batch call needs to know about the configured channel.
@@ -78,6 +81,7 @@ struct CallFrame {
   std::uint64_t workspace_bytes = 0, workspace_bytes_per_sample = 0;
   bool split = false;                    ///< samples may be shared out over threads
   std::int64_t elements_per_sample = 0;  ///< work of a sample, to choose the size of the parts
+  bool settle = true;                    ///< look for non-finite results; false: whoever asked does
   ThreadPool* pool = nullptr;
   WorkspacePool* workspaces = nullptr;
 };

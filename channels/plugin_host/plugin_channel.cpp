@@ -48,7 +48,8 @@ PluginChannel::PluginChannel(Library& library, const std::string& id, PluginServ
              .library = library.file(),
              .pool = std::move(services.pool),
              .log = std::move(services.log),
-             .progress = std::move(services.progress)}) {
+             .progress = std::move(services.progress)}),
+      settle_(services.settle) {
   description_.id = id;
   library_.acquire();
   try {
@@ -102,6 +103,7 @@ void PluginChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
   check_usable();
   check<ConfigError>(x_shape.size() <= UNCHANNEL_MAX_NDIM, "{}a signal has {} axes; at most {} are possible.", place(), x_shape.size(),
                      UNCHANNEL_MAX_NDIM);
+  const std::int64_t x_size = element_count(x_shape, place() + "x");
   const auto values = resolve_parameters(description_.id, description_.parameters, parameters, folder);
   const auto raw_values = to_values(description_.parameters, values);
   std::vector<const unchannel_value*> value_pointers;
@@ -135,7 +137,7 @@ void PluginChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
   active_.set = false;  // the plugin's state has changed; if the result is unusable there is no configuration
   Configuration next = accept(result, shapes);
   next.x_shape = x_shape;
-  next.x_size = element_count(x_shape, place() + "x");
+  next.x_size = x_size;
   next.parameters = nlohmann::json::object();
   for (std::size_t i = 0; i < values.size(); ++i) next.parameters[description_.parameters[i].id] = values[i];
   check<PluginError>(next.y_shape == next.x_shape || offers(UNCHANNEL_LIFT_1),
@@ -195,6 +197,7 @@ PluginSampleFailures PluginChannel::run(const BatchCall& call) const {
   frame.workspace_bytes_per_sample = active_.workspace_bytes_per_sample;
   frame.split = description_.thread_class == UNCHANNEL_THREADS_REENTRANT && description_.determinism == UNCHANNEL_DETERMINISM_PER_SAMPLE;
   frame.elements_per_sample = active_.x_size + active_.y_size;
+  frame.settle = settle_;
   frame.pool = pool_.get();
   frame.workspaces = &workspaces_;
   CallOutcome outcome = run_call(frame, call.ids, call.count, [&](CallTensors& tensors, const unchannel_batch& batch) {

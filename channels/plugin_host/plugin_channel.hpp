@@ -19,6 +19,7 @@ struct PluginServices {
   std::shared_ptr<ThreadPool> pool;
   LogSink log{};
   ProgressSink progress{};
+  bool settle = true;  ///< non-finite results are found here; false: by whoever asks, who looks through them anyway
 };
 
 /// A call failed as a whole; the status says how far the damage goes.
@@ -71,6 +72,7 @@ class PluginChannel final : public PluginInstance {
   Host host_;
   const unchannel_core_1* core_ = nullptr;
   void* instance_ = nullptr;
+  bool settle_;
   mutable std::shared_mutex mutex_;  // configure and serial calls hold it alone, reentrant calls share it
   mutable std::atomic<bool> broken_{false};
   mutable WorkspacePool workspaces_;

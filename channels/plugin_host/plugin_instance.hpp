@@ -27,6 +27,7 @@ struct PluginFile {
 };
 
 enum class CallKind { kDrawLatents, kSimulate, kLift, kMean, kVjp, kLoglik };
+constexpr std::size_t kCallKinds = 6;
 const char* call_name(CallKind kind);  ///< "draw_latents", "simulate", …
 
 /// One batch call on raw buffers: row-major, the batch in front, float32 but for latents and loglik. What a call does not use is null.

@@ -1,8 +1,11 @@
 #include "process_limits.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 
 namespace unchannel {
 namespace {
@@ -15,7 +18,20 @@ void limit(int resource, std::uint64_t bytes) {
   ::setrlimit(resource, &value);
 }
 
+constexpr int kKept_bytes = 256 << 20;
+constexpr int kMappedAlone_bytes = 32 << 20;  // the most that glibc accepts
+
 }  // namespace
+
+void keep_freed_memory() {
+  ::mallopt(M_TRIM_THRESHOLD, kKept_bytes);
+  ::mallopt(M_MMAP_THRESHOLD, kMappedAlone_bytes);
+}
+
+void let_programs_keep_freed_memory() {
+  ::setenv("MALLOC_TRIM_THRESHOLD_", std::to_string(kKept_bytes).c_str(), 0);
+  ::setenv("MALLOC_MMAP_THRESHOLD_", std::to_string(kMappedAlone_bytes).c_str(), 0);
+}
 
 void forbid_core_files() { limit(RLIMIT_CORE, 0); }
 

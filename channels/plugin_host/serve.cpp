@@ -19,9 +19,11 @@
 
 #include "call_layout.hpp"
 #include "elf_file.hpp"
+#include "keyed_header.hpp"
 #include "plugin_channel.hpp"
 #include "process_limits.hpp"
 #include "program_plugin.hpp"
+#include "row_channel.hpp"
 #include "shared_arena.hpp"
 #include "wire.hpp"
 
@@ -41,9 +43,9 @@ class HostStream {
   HostStream& operator=(const HostStream&) = delete;
 
   /// Nothing at the end of input. Throws ProtocolError.
-  std::optional<Message> read() {
+  std::optional<RawMessage> read() {
     for (;;) {
-      if (auto message = reader_.next()) return message;
+      if (auto message = reader_.next_raw()) return message;
       const ssize_t got = ::read(in_, buffer_.data(), buffer_.size());
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return std::nullopt;
@@ -51,8 +53,9 @@ class HostStream {
     }
   }
 
-  void write(const nlohmann::json& header, std::string_view payload = {}) {
-    const std::string frame = encode_frame(header, payload.size());
+  void write(const nlohmann::json& header, std::string_view payload = {}) { write_frame(encode_frame(header, payload.size()), payload); }
+
+  void write_frame(std::string_view frame, std::string_view payload) {
     const std::lock_guard lock(mutex_);  // plugins log from several threads
     write_all(frame);
     write_all(payload);
@@ -90,25 +93,43 @@ void end_with_host(int in) {
 
 class Server {
  public:
-  Server(const ServeSettings& settings, HostStream& stream) : settings_(settings), stream_(stream) {}
+  Server(const ServeSettings& settings, HostStream& stream) : settings_(settings), rows_(is_row_program(settings.file)), stream_(stream) {}
 
-  /// False when the conversation is over.
-  bool answer(const Message& message) {
+  /// A call that differs from an earlier one in its key alone is done without reading its header again; false: it is another message.
+  bool answer_again(const RawMessage& raw) {
+    if (arena_ && arena_->has_grown()) forget_calls();
+    for (auto& known : known_) {
+      const auto key = known ? known->header.key_of(raw.header) : std::nullopt;
+      if (!key) continue;
+      known->owned.call.key = *key;
+      run(known->owned);
+      static const std::string result = encode_frame({{"type", "result"}});
+      stream_.write_frame(result, {});
+      return true;
+    }
+    return false;
+  }
+
+  /// False when the conversation is over. `text`: the message's header.
+  bool answer(const Message& message, std::string text) {
     const std::string type = message.type();
     if (type == "shutdown") {
       channel_.reset();
       return false;
     }
     if (type == "hello") {
+      forget_calls();
       hello(message);
     } else if (type == "describe") {
       describe();
     } else if (type == "create") {
+      forget_calls();
       create(message);
     } else if (type == "configure") {
+      forget_calls();
       configure(message);
     } else {
-      call(message);
+      call(message, std::move(text));
     }
     return true;
   }
@@ -131,6 +152,7 @@ class Server {
   }
 
   void describe() {
+    if (rows_) return stream_.write({{"type", "description"}, {"channels", {to_json(read_row_program(settings_.file).channel)}}});
     const Host host({.name = settings_.file.filename().string(), .library = settings_.file});
     nlohmann::json list = nlohmann::json::array();
     for (const ChannelDescription& channel : describe_module(library().module(), host.abi(), [](const std::string&) {})) {
@@ -141,6 +163,7 @@ class Server {
 
   void create(const Message& message) {
     channel_.reset();
+    if (rows_) return create_row_channel(message.header.at("channel").get<std::string>());
     const auto threads = message.header.value("threads", 1u);
     const auto log = [this](std::int32_t level, std::string_view, std::string_view text) {
       stream_.write({{"type", "log"}, {"level", level}, {"text", text}});
@@ -149,11 +172,18 @@ class Server {
       stream_.write({{"type", "progress"}, {"fraction", fraction}, {"what", what}});
     };
     channel_ = PluginChannel::create(library(), message.header.at("channel").get<std::string>(),
-                                     {std::make_shared<ThreadPool>(threads), log, progress});
+                                     {std::make_shared<ThreadPool>(threads), log, progress, false});
     stream_.write({{"type", "created"}, {"version", channel_->description().version}});
   }
 
-  PluginChannel& channel() {
+  void create_row_channel(const std::string& id) {
+    auto channel = RowChannel::create(settings_.file, settings_.sha256);
+    check<PluginError>(channel->description().id == id, "{}: has no channel '{}'.", settings_.file.string(), id);
+    channel_ = std::move(channel);
+    stream_.write({{"type", "created"}, {"version", channel_->description().version}});
+  }
+
+  PluginInstance& channel() {
     check<PluginError>(channel_ != nullptr, "there is no channel yet: send create first.");
     return *channel_;
   }
@@ -179,7 +209,13 @@ class Server {
                    {"offers", offers}});
   }
 
-  void call(const Message& message) {
+  void run(const OwnedCall& owned) {
+    const PluginSampleFailures failures = run(owned.call);
+    std::fill_n(owned.sample_status, owned.call.count, UNCHANNEL_SAMPLE_OK);
+    for (const PluginSampleFailure& failure : failures) owned.sample_status[failure.index] = failure.status;
+  }
+
+  void call(const Message& message, std::string text) {
     const bool shared = message.header.value("data", "inline") == "shared";
     check<ProtocolError>(!shared || arena_, "the call's data are in shared memory, but hello offered none.");
     const auto output_bytes = message.header.value("output_bytes", std::uint64_t{0});
@@ -189,33 +225,59 @@ class Server {
     check<ProtocolError>(output_bytes <= possible, "a call asks for {} bytes of results.", output_bytes);
     std::vector<char> results(shared ? 0 : output_bytes);
     const std::span<const char> inputs = shared ? std::span<const char>(arena_->memory()) : std::span<const char>(message.payload);
-    const OwnedCall owned = read_call(channel(), message.header, inputs, shared ? arena_->memory() : std::span<char>(results));
-    const PluginSampleFailures failures = channel_->run(owned.call);
-    std::fill_n(owned.sample_status, owned.call.count, UNCHANNEL_SAMPLE_OK);
-    for (const PluginSampleFailure& failure : failures) owned.sample_status[failure.index] = failure.status;
+    OwnedCall owned = read_call(channel(), message.header, inputs, shared ? arena_->memory() : std::span<char>(results));
+    run(owned);
     stream_.write({{"type", "result"}}, {results.data(), results.size()});
+    if (!shared) return;
+    const auto kind = static_cast<std::size_t>(owned.call.kind);
+    if (auto header = KeyedHeader::make(std::move(text), owned.call.key)) known_[kind].emplace(*std::move(header), std::move(owned));
+  }
+
+  void forget_calls() {
+    for (auto& known : known_) known.reset();
+  }
+
+  PluginSampleFailures run(const BatchCall& call) const {
+    try {
+      return channel_->run(call);
+    } catch (const PluginStatusError&) {
+      throw;
+    } catch (const PluginError& error) {
+      if (!rows_) throw;
+      // A command that fails may do better once more, and without the sample that it failed on.
+      throw PluginStatusError(UNCHANNEL_RETRYABLE, call_name(call.kind), error.what());
+    }
   }
 
   const ServeSettings& settings_;
+  const bool rows_;  ///< not a library: a command that reads and writes rows
   HostStream& stream_;
   std::optional<SharedArena> arena_;
   Library* library_ = nullptr;
-  std::unique_ptr<PluginChannel> channel_;
+  std::unique_ptr<PluginInstance> channel_;
+  struct KnownCall {
+    KeyedHeader header;
+    OwnedCall owned;  // with pointers into the shared memory as it is mapped now
+    KnownCall(KeyedHeader text, OwnedCall call) : header(std::move(text)), owned(std::move(call)) {}
+  };
+  std::array<std::optional<KnownCall>, kCallKinds> known_;
 };
 
 nlohmann::json error_message(std::int32_t status, const std::string& text) {
   return {{"type", "error"}, {"status", status_name(status)}, {"message", text}};
 }
 
-bool answer_safely(Server& server, HostStream& stream, const Message& message) {
+/// What `answer` returns; true when it throws, which becomes the answer.
+template <class Answer>
+bool answer_safely(HostStream& stream, const std::string& type, const Answer& answer) {
   try {
-    return server.answer(message);
+    return answer();
   } catch (const PluginStatusError& error) {
     stream.write(error_message(error.status(), error.text()));
   } catch (const std::bad_alloc&) {
     stream.write(error_message(UNCHANNEL_RETRYABLE, "out of memory"));
   } catch (const nlohmann::json::exception& error) {
-    stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, fmt::format("'{}' is not understood: {}", message.type(), error.what())));
+    stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, fmt::format("'{}' is not understood: {}", type, error.what())));
   } catch (const std::exception& error) {
     stream.write(error_message(UNCHANNEL_BAD_ARGUMENT, error.what()));
   }
@@ -225,15 +287,19 @@ bool answer_safely(Server& server, HostStream& stream, const Message& message) {
 }  // namespace
 
 int serve_plugin(const ServeSettings& settings) {
-  if (is_program_plugin(settings.file)) return serve_program(settings);
+  if (is_program_plugin(settings.file) && !is_row_program(settings.file)) return serve_program(settings);
   forbid_core_files();
   HostStream stream;
   if (settings.end_with_host) end_with_host(stream.in());
   limit_private_memory(settings.memory_limit_bytes);
+  keep_freed_memory();
   Server server(settings, stream);
   try {
-    while (const auto message = stream.read()) {
-      if (!answer_safely(server, stream, *message)) break;
+    while (auto raw = stream.read()) {
+      if (answer_safely(stream, "a call", [&] { return server.answer_again(*raw); })) continue;
+      const std::string text = raw->header;
+      const Message message = read_message(*std::move(raw));
+      if (!answer_safely(stream, message.type(), [&] { return server.answer(message, text); })) break;
     }
     return 0;
   } catch (const ProtocolError& error) {

@@ -21,11 +21,14 @@ class SharedArena {
   std::span<char> memory() const noexcept { return {data_, size_}; }
   /// At least `bytes` long afterwards; what memory() gave before is void. Throws PluginError when there is no memory.
   void grow(std::uint64_t bytes);
+  /// The child's side: whether the host has made the file longer than what memory() shows. Throws PluginError.
+  bool has_grown() const;
   /// The child's side of grow: maps what the file holds now. Throws PluginError.
   void follow();
 
  private:
   void map(std::uint64_t bytes);
+  std::uint64_t file_bytes() const;
   int descriptor_ = -1;
   char* data_ = nullptr;
   std::size_t size_ = 0;

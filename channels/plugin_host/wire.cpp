@@ -18,16 +18,22 @@ std::string Message::type() const {
 }
 
 std::string encode_frame(const nlohmann::json& header, std::uint64_t payload_bytes) {
-  std::string frame(kPrefixBytes, '\0');
-  frame += header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  const auto header_bytes = static_cast<std::uint32_t>(frame.size() - kPrefixBytes);
+  return encode_frame_text(header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), payload_bytes);
+}
+
+std::string encode_frame_text(std::string_view header, std::uint64_t payload_bytes) {
+  std::string frame;
+  frame.reserve(kPrefixBytes + header.size());
+  frame.assign(kPrefixBytes, '\0');
+  frame += header;
+  const auto header_bytes = static_cast<std::uint32_t>(header.size());
   std::memcpy(frame.data(), kMagic.data(), kMagic.size());
   std::memcpy(frame.data() + 4, &header_bytes, sizeof header_bytes);
   std::memcpy(frame.data() + 8, &payload_bytes, sizeof payload_bytes);
   return frame;
 }
 
-std::optional<Message> FrameReader::next() {
+std::optional<RawMessage> FrameReader::next_raw() {
   // What has arrived of the magic must be right: somebody who prints "hello" is told at once and not after 16 bytes.
   const std::size_t seen = std::min(bytes_.size(), kMagic.size());
   check<ProtocolError>(std::string_view(bytes_).substr(0, seen) == kMagic.substr(0, seen),
@@ -44,12 +50,20 @@ std::optional<Message> FrameReader::next() {
   const std::uint64_t whole = kPrefixBytes + header_bytes + payload_bytes;
   if (bytes_.size() < whole) return std::nullopt;
   const char* begin = bytes_.data() + kPrefixBytes;
-  Message message;
-  message.header = nlohmann::json::parse(begin, begin + header_bytes, nullptr, false);
-  check<ProtocolError>(message.header.is_object(), "the header of a message is no JSON object.");
-  message.payload.assign(begin + header_bytes, payload_bytes);
+  RawMessage message{std::string(begin, header_bytes), std::string(begin + header_bytes, payload_bytes)};
   bytes_.erase(0, whole);
   return message;
+}
+
+Message read_message(RawMessage raw) {
+  Message message{nlohmann::json::parse(raw.header, nullptr, false), std::move(raw.payload)};
+  check<ProtocolError>(message.header.is_object(), "the header of a message is no JSON object.");
+  return message;
+}
+
+std::optional<Message> FrameReader::next() {
+  if (auto raw = next_raw()) return read_message(*std::move(raw));
+  return std::nullopt;
 }
 
 std::string key_text(std::uint64_t key) { return fmt::format("{:016x}", key); }

@@ -20,6 +20,12 @@ struct Message {
   std::string type() const;  ///< header["type"], "" when it is no string
 };
 
+/// A message whose header has not been read.
+struct RawMessage {
+  std::string header;
+  std::string payload;
+};
+
 /// Bytes that are no message of the protocol.
 class ProtocolError : public PluginError {
  public:
@@ -34,6 +40,11 @@ struct FrameLimits {
 
 /// The 16 bytes in front and the JSON text; the payload follows on the wire. Texts that are no UTF-8 are repaired with U+FFFD.
 std::string encode_frame(const nlohmann::json& header, std::uint64_t payload_bytes = 0);
+/// The same of a header that is JSON text already.
+std::string encode_frame_text(std::string_view header, std::uint64_t payload_bytes = 0);
+
+/// Throws ProtocolError when the header is no JSON object.
+Message read_message(RawMessage raw);
 
 /// Takes bytes as they arrive and gives messages. Memory grows with what has arrived, not with what a frame promises.
 class FrameReader {
@@ -43,6 +54,7 @@ class FrameReader {
 
   void feed(std::string_view bytes) { bytes_.append(bytes); }
   /// The next whole message, or nothing until more has been fed. Throws ProtocolError; the stream is then lost.
+  std::optional<RawMessage> next_raw();
   std::optional<Message> next();
   /// Nothing of an unfinished message has arrived.
   bool idle() const { return bytes_.empty(); }

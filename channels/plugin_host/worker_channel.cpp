@@ -6,9 +6,9 @@
 #include <array>
 #include <cstring>
 
-#include "call_layout.hpp"
 #include "check_record.hpp"
 #include "failed_call.hpp"
+#include "keyed_header.hpp"
 #include "parameters.hpp"
 
 namespace unchannel {
@@ -23,6 +23,14 @@ std::uint64_t memory_limit_bytes(double gib) {
   return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 2;
 }
 
+/// memcpy writes megabytes past the caches, into memory that the worker reads at once.
+void copy_in_blocks(char* to, const void* from, std::uint64_t bytes) {
+  constexpr std::uint64_t kBlock = std::uint64_t{1} << 16;
+  for (std::uint64_t at = 0; at < bytes; at += kBlock) {
+    std::memcpy(to + at, static_cast<const char*>(from) + at, std::min(kBlock, bytes - at));
+  }
+}
+
 std::filesystem::path failed_samples_folder(const IsolationSettings& settings) {
   if (!settings.failed_samples.empty() || user_cache_folder().empty()) return settings.failed_samples;
   return user_cache_folder() / "failed-samples";
@@ -32,20 +40,32 @@ std::filesystem::path failed_samples_folder(const IsolationSettings& settings) {
 
 std::unique_ptr<WorkerChannel> WorkerChannel::create(const PluginRegistry& registry, const std::string& id,
                                                      const IsolationSettings& settings) {
-  std::unique_ptr<WorkerChannel> channel(new WorkerChannel(registry, id, settings));
+  return create(registry, registry.find(id).library->probe, id, settings);
+}
+
+std::unique_ptr<WorkerChannel> WorkerChannel::create(const PluginRegistry& registry, const ProbeResult& probe, const std::string& id,
+                                                     const IsolationSettings& settings) {
+  const auto is_wanted = [&](const ChannelDescription& channel) { return channel.id == id; };
+  const auto found = std::find_if(probe.channels.begin(), probe.channels.end(), is_wanted);
+  check<ConfigError>(found != probe.channels.end(), "{}: holds no channel '{}'. {}", probe.file.string(), id, probe.reason);
+  const RegistrySettings& program = registry.settings();
+  PluginRegistry::check_unchanged(probe);
+  return create(WorkerSource{probe, *found, find_worker(program.probe), registry.pool()->threads(), program.log, program.progress}, settings);
+}
+
+std::unique_ptr<WorkerChannel> WorkerChannel::create(WorkerSource source, const IsolationSettings& settings) {
+  std::unique_ptr<WorkerChannel> channel(new WorkerChannel(std::move(source), settings));
   channel->worker();  // an instance that cannot be made is an error of creating it, as in-process
   return channel;
 }
 
-WorkerChannel::WorkerChannel(const PluginRegistry& registry, const std::string& id, const IsolationSettings& settings)
-    : settings_(settings), threads_(registry.pool()->threads()), log_(registry.settings().log), progress_(registry.settings().progress) {
-  const auto found = registry.find(id);
-  const ProbeResult& probe = found.library->probe;
-  PluginRegistry::check_unchanged(probe);
-  description_ = *found.channel;
+WorkerChannel::WorkerChannel(WorkerSource source, const IsolationSettings& settings)
+    : settings_(settings), threads_(source.threads), log_(std::move(source.log)), progress_(std::move(source.progress)) {
+  const ProbeResult& probe = source.probe;
+  description_ = std::move(source.channel);
   offers_ = description_.capabilities;
   file_ = {probe.file, probe.sha256, probe.abi};
-  command_ = {find_worker(registry.settings().probe).string(),
+  command_ = {source.worker.string(),
               "--serve",
               probe.file.string(),
               "--sha256",
@@ -68,14 +88,13 @@ WorkerStatistics WorkerChannel::statistics() const {
 
 /// Sends a message and returns the answer when it is of the expected type. What the plugin refuses is a PluginError as it is in-process;
 /// what breaks it is a WorkerFailure: a fresh worker may do better.
-Message WorkerChannel::ask(WorkerProcess& process, const nlohmann::json& header, const std::string& expected,
+Message WorkerChannel::ask(WorkerProcess& process, const std::string& function, std::string_view header, const std::string& expected,
                            std::span<const std::string_view> payload, std::uint64_t answer_payload_bytes) const {
   const double deadline_s = expected == "result" || expected == "configured" ? settings_.deadline_s : kStartDeadline_s;
-  Message answer = process.exchange(header, payload, deadline_s, answer_payload_bytes);
+  Message answer = process.exchange(function, header, payload, deadline_s, answer_payload_bytes);
   const std::string type = answer.type();
   if (type == expected) return answer;
-  const std::string function = header.at("type").get<std::string>();
-  check<WorkerFailure>(type == "error", "the worker process answers {} with '{}'.", function, type.substr(0, 64));
+  if (type != "error") throw WorkerFailure(fmt::format("the worker process answers {} with '{}'.", function, type.substr(0, 64)));
   const auto text_of = [&](const char* key) {
     const auto found = answer.header.find(key);
     return found != answer.header.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -90,8 +109,18 @@ Message WorkerChannel::ask(WorkerProcess& process, const nlohmann::json& header,
   throw WorkerFailure(message);
 }
 
+Message WorkerChannel::ask(WorkerProcess& process, const nlohmann::json& header, const std::string& expected) const {
+  const std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return ask(process, header.at("type").get<std::string>(), text, expected, {}, 0);
+}
+
+void WorkerChannel::forget_calls() const {
+  for (auto& known : known_) known.reset();
+}
+
 void WorkerChannel::discard_worker() const {
   process_.reset();
+  forget_calls();
   pid_ = 0;
   configured_ = false;
 }
@@ -179,6 +208,7 @@ void WorkerChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
   const std::lock_guard lock(mutex_);
   check<ConfigError>(x_shape.size() <= UNCHANNEL_MAX_NDIM, "{}a signal has {} axes; at most {} are possible.", place(), x_shape.size(),
                      UNCHANNEL_MAX_NDIM);
+  const std::int64_t x_size = element_count(x_shape, place() + "x");
   const auto values = resolve_parameters(description_.id, description_.parameters, parameters, folder);
   Configuration next;
   nlohmann::json resolved = nlohmann::json::object();
@@ -194,7 +224,7 @@ void WorkerChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
     }
   }
   next.x_shape = x_shape;
-  next.x_size = element_count(x_shape, place() + "x");
+  next.x_size = x_size;
   next.parameters = std::move(resolved);
   active_.set = false;  // the worker has changed; if its configuration is unusable there is none
   const bool liftable = next.y_shape == next.x_shape || std::find(offers.begin(), offers.end(), UNCHANNEL_LIFT_1) != offers.end();
@@ -204,47 +234,61 @@ void WorkerChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
                      place(), UNCHANNEL_LIFT_1);
   active_ = std::move(next);
   active_.set = configured_ = true;
+  forget_calls();  // their shapes are those of the former configuration
   offers_ = std::move(offers);
 }
 
-/// Has the worker do a call and copies what it wrote to where the caller wants it; returns its sample statuses.
-std::vector<std::int32_t> WorkerChannel::fetch(WorkerProcess& process, const BatchCall& call) const {
-  std::vector<std::int32_t> sample_status(static_cast<std::size_t>(call.count));
-  const CallLayout layout = lay_out(*this, call, sample_status.data(), shared_);
+/// The header of a call and what it was made for.
+struct WorkerChannel::KnownCall {
+  CallLayout layout;
+  KeyedHeader header;
+};
+
+const std::string& WorkerChannel::header_of(const BatchCall& call, CallLayout layout) const {
+  auto& known = known_[static_cast<std::size_t>(call.kind)];
+  if (known && same_places(known->layout, layout)) return known->header.with_key(call.key);
   nlohmann::json header = call_header(call, layout);
-  Message answer;
+  if (shared_) header["data"] = "shared";
+  auto keyed = KeyedHeader::make(header.dump(), call.key);
+  check<PluginError>(keyed.has_value(), "{}{}: a latent has a name that cannot be sent.", place(), call_name(call.kind));
+  known = std::make_unique<KnownCall>(KnownCall{std::move(layout), *std::move(keyed)});
+  return known->header.with_key(call.key);
+}
+
+/// Has the worker do a call. The results lie in the answer's payload, or in the shared memory.
+Message WorkerChannel::fetch(WorkerProcess& process, const BatchCall& call, const CallLayout& layout) const {
   std::string inline_data;
   if (shared_) process.arena().grow(layout.input_bytes + layout.output_bytes);
   if (!shared_) inline_data.resize(layout.input_bytes);
   char* region = shared_ ? process.arena().memory().data() : inline_data.data();
-  for (const CallBuffer& buffer : layout.inputs) std::memcpy(region + buffer.offset, buffer.read, buffer.bytes);
-  const char* outputs = region;
+  for (const CallBuffer& buffer : layout.inputs) copy_in_blocks(region + buffer.offset, buffer.read, buffer.bytes);
+  const std::string& header = header_of(call, layout);
   if (shared_) {
-    header["data"] = "shared";
     // A status that the worker does not write is a failure: −1 in every byte.
     const CallBuffer& status = layout.outputs.back();
     std::memset(region + status.offset, 0xFF, status.bytes);
-    answer = ask(process, header, "result");
-  } else {
-    const std::array<std::string_view, 1> payload{inline_data};
-    answer = ask(process, header, "result", payload, layout.output_bytes);
-    check<WorkerFailure>(answer.payload.size() == layout.output_bytes, "the answer to {} has {} bytes of data; {} are expected.",
-                         call_name(call.kind), answer.payload.size(), layout.output_bytes);
-    outputs = answer.payload.data();
+    return ask(process, call_name(call.kind), header, "result", {}, 0);
   }
-  for (const CallBuffer& buffer : layout.outputs) std::memcpy(buffer.write, outputs + buffer.offset, buffer.bytes);
-  return sample_status;
+  const std::array<std::string_view, 1> payload{inline_data};
+  Message answer = ask(process, call_name(call.kind), header, "result", payload, layout.output_bytes);
+  check<WorkerFailure>(answer.payload.size() == layout.output_bytes, "the answer to {} has {} bytes of data; {} are expected.",
+                       call_name(call.kind), answer.payload.size(), layout.output_bytes);
+  return answer;
 }
 
-/// What the worker's word is worth: non-finite results are failures whatever it says.
-void WorkerChannel::settle(const BatchCall& call, std::int64_t first, std::vector<std::int32_t>& sample_status,
-                           PluginSampleFailures& failures) const {
+/// Takes the results from `source` (nullptr: there are none) to where the caller wants them. What the worker's word is worth: non-finite
+/// results are failures whatever it says.
+void WorkerChannel::settle(const BatchCall& call, std::int64_t first, const CallLayout& layout, const char* source,
+                           std::vector<std::int32_t>& sample_status, PluginSampleFailures& failures) const {
   CallTensors tensors(0, call.count);
-  const bool to_y = call.kind == CallKind::kSimulate || call.kind == CallKind::kMean;
-  tensors.out(call.result, to_y ? active_.y_shape : active_.x_shape);
-  if (call.loglik) tensors.out(call.loglik);
-  for (std::size_t i = 0; i < call.latents_out.size(); ++i) {
-    tensors.out(call.latents_out[i], active_.latents[i].shape, latent_dtype(description_.latents[i].dtype));
+  for (const CallBuffer& buffer : layout.outputs) {
+    if (buffer.write == sample_status.data()) continue;
+    const char* from = source ? source + buffer.offset : nullptr;
+    if (buffer.write == call.loglik) {
+      tensors.out(call.loglik, reinterpret_cast<const double*>(from));
+    } else {
+      tensors.out(buffer.write, {buffer.shape.begin() + 1, buffer.shape.end()}, buffer.element, from);
+    }
   }
   tensors.settle(sample_status.data());
   for (std::size_t i = 0; i < sample_status.size(); ++i) {
@@ -255,12 +299,18 @@ void WorkerChannel::settle(const BatchCall& call, std::int64_t first, std::vecto
 }
 
 bool WorkerChannel::attempt(const BatchCall& call, std::int64_t first, PluginSampleFailures& failures) const {
+  std::vector<std::int32_t> sample_status(static_cast<std::size_t>(call.count));
   try {
-    std::vector<std::int32_t> sample_status = fetch(worker(), call);
-    for (std::int32_t& status : sample_status) {
-      if (status < UNCHANNEL_SAMPLE_OK) status = UNCHANNEL_SAMPLE_FAILED;  // negative ones are the host's own
+    WorkerProcess& process = worker();
+    const CallLayout layout = lay_out(*this, call, sample_status.data(), shared_);
+    const Message answer = fetch(process, call, layout);
+    const char* results = shared_ ? process.arena().memory().data() : answer.payload.data();
+    const CallBuffer& status = layout.outputs.back();
+    std::memcpy(sample_status.data(), results + status.offset, status.bytes);
+    for (std::int32_t& sample : sample_status) {
+      if (sample < UNCHANNEL_SAMPLE_OK) sample = UNCHANNEL_SAMPLE_FAILED;  // negative ones are the host's own
     }
-    settle(call, first, sample_status, failures);
+    settle(call, first, layout, results, sample_status, failures);
     failures_in_row_ = 0;
     return true;
   } catch (const WorkerFailure& failure) {
@@ -271,7 +321,7 @@ bool WorkerChannel::attempt(const BatchCall& call, std::int64_t first, PluginSam
 
 void WorkerChannel::drop(const BatchCall& call, std::int64_t first, PluginSampleFailures& failures) const {
   std::vector<std::int32_t> sample_status(static_cast<std::size_t>(call.count), kSampleCrashed);
-  settle(call, first, sample_status, failures);
+  settle(call, first, lay_out(*this, call, sample_status.data(), shared_), nullptr, sample_status, failures);
   statistics_.dropped_samples += call.count;
   const std::filesystem::path folder = failed_samples_folder(settings_);
   std::string where = "not saved";

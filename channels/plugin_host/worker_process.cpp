@@ -157,13 +157,12 @@ std::optional<Message> WorkerProcess::take_answer() {
   return std::nullopt;
 }
 
-Message WorkerProcess::exchange(const nlohmann::json& header, std::span<const std::string_view> payload, double deadline_s,
-                                std::uint64_t answer_payload_limit) {
+Message WorkerProcess::exchange(const std::string& what, std::string_view header, std::span<const std::string_view> payload,
+                                double deadline_s, std::uint64_t answer_payload_limit) {
   check<WorkerFailure>(pid_ >= 0, "the worker process has ended.");
-  const std::string what = header.at("type").get<std::string>();
   std::uint64_t payload_bytes = 0;
   for (const std::string_view piece : payload) payload_bytes += piece.size();
-  const std::string frame = encode_frame(header, payload_bytes);
+  const std::string frame = encode_frame_text(header, payload_bytes);
   Outgoing outgoing{.pieces = {frame}};
   outgoing.pieces.insert(outgoing.pieces.end(), payload.begin(), payload.end());
   reader_.set_payload_limit(answer_payload_limit);

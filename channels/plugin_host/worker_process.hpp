@@ -34,7 +34,8 @@ class WorkerProcess {
 
   /// Sends a message and returns the answer. Throws WorkerFailure when the process ends, exceeds the deadline or sends garbage (it is
   /// killed then), InterruptedError when the user stops the run.
-  Message exchange(const nlohmann::json& header, std::span<const std::string_view> payload, double deadline_s,
+  /// `header`: JSON text · `what`: its type, for error messages.
+  Message exchange(const std::string& what, std::string_view header, std::span<const std::string_view> payload, double deadline_s,
                    std::uint64_t answer_payload_limit);
 
   pid_t pid() const noexcept { return pid_; }

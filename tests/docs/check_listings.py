@@ -11,8 +11,9 @@ import markdown
 
 PAGES = "docs/plugin-authors"
 LANGUAGES = ("c", "cpp", "c++", "cuda", "fortran", "python", "cmake")
-# What tests/unit/plugin_api and tests/unit/plugin_project build and run. known_answers.cu: compiled where nvcc is, run where a GPU is.
-TESTED = ("plugin-api/template/", "plugin-api/examples/", "plugin-api/cmake/", "tests/unit/plugin_api/known_answers.cu")
+# What tests/unit/plugin_api, tests/unit/plugin_project and tests/abi/cuda build and run. known_answers.cu: compiled where nvcc is, run where a GPU is.
+TESTED = ("plugin-api/template/", "plugin-api/examples/", "plugin-api/cmake/", "tests/unit/plugin_api/known_answers.cu",
+          "tests/abi/cuda/cuda_channel.cpp")
 
 
 def complaint_about(root, block):

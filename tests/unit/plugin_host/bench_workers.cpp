@@ -1,4 +1,7 @@
 // What a process of its own costs: the same channel in-process and in a worker, call by call in turn, medians. `ninja bench_workers`.
+// Beside the time that passes, the time that processors spend: on a machine with other programs a worker also waits to be woken.
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -6,6 +9,7 @@
 #include <functional>
 #include <numeric>
 #include <unchannel/plugin_host/isolation.hpp>
+#include <unchannel/plugin_host/worker_channel.hpp>
 #include <vector>
 
 namespace unchannel {
@@ -30,6 +34,16 @@ struct Case {
   int rounds;
 };
 
+struct Cost {
+  double elapsed_us = 0, cpu_us = 0;
+};
+
+double clock_us(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return 1e6 * static_cast<double>(now.tv_sec) + 1e-3 * static_cast<double>(now.tv_nsec);
+}
+
 /// One channel with a batch ready to be simulated.
 class Bench {
  public:
@@ -48,15 +62,20 @@ class Bench {
       given_.push_back(drawn.back());
     }
     channel_->draw_latents(1, ids_, x_.data(), drawn);
+    if (const auto* worker = dynamic_cast<WorkerChannel*>(channel_.get())) ::clock_getcpuclockid(worker->worker_pid(), &worker_clock_);
   }
-  double call_us() {
+  Cost call() {
+    const double spent = spent_us();
     const auto start = Clock::now();
     channel_->simulate(1, ids_, x_.data(), given_, y_.data());
-    return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    return {std::chrono::duration<double, std::micro>(Clock::now() - start).count(), spent_us() - spent};
   }
 
  private:
+  double spent_us() const { return clock_us(CLOCK_PROCESS_CPUTIME_ID) + (worker_clock_ ? clock_us(worker_clock_) : 0); }
+
   std::unique_ptr<PluginInstance> channel_;
+  clockid_t worker_clock_ = 0;
   std::vector<std::uint64_t> ids_;
   std::vector<float> x_, y_;
   std::vector<std::vector<char>> latents_;
@@ -65,16 +84,20 @@ class Bench {
 
 void run(const PluginRegistry& registry, const Case& what) {
   Bench here(registry, what, Isolation::kInproc), there(registry, what, Isolation::kProcess);
-  std::vector<double> here_us, there_us;
+  std::vector<double> here_us, there_us, here_cpu_us, there_cpu_us;
   for (int i = 0; i < what.rounds + 5; ++i) {
-    const double a = here.call_us(), b = there.call_us();
+    const Cost a = here.call(), b = there.call();
     if (i < 5) continue;  // first touches of memory
-    here_us.push_back(a);
-    there_us.push_back(b);
+    here_us.push_back(a.elapsed_us);
+    there_us.push_back(b.elapsed_us);
+    here_cpu_us.push_back(a.cpu_us);
+    there_cpu_us.push_back(b.cpu_us);
   }
-  std::printf("%-28s D %5lld, batch %4lld: in-process %9.1f us, worker %9.1f us, ratio %.3f, difference %.1f us (%d calls)\n", what.id,
-              static_cast<long long>(elements(what.shape)), static_cast<long long>(what.batch), median(here_us), median(there_us),
-              median(here_us) / median(there_us), median(there_us) - median(here_us), what.rounds);
+  const double a = median(here_us), b = median(there_us), c = median(here_cpu_us), d = median(there_cpu_us);
+  std::printf(
+      "%-28s D %5lld, batch %4lld: in-process %9.1f us, worker %9.1f us, ratio %.3f; processor time %9.1f and %9.1f us, ratio %.3f (%d "
+      "calls)\n",
+      what.id, static_cast<long long>(elements(what.shape)), static_cast<long long>(what.batch), a, b, a / b, c, d, c / d, what.rounds);
 }
 
 }  // namespace

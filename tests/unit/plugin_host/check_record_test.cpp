@@ -25,9 +25,9 @@ class CheckRecord : public ::testing::Test {
 
 TEST_F(CheckRecord, CountsOnlyWhenItSaysThatThisContentPassed) {
   EXPECT_EQ(check_record_file(kHash), folder_ / ("unchannel/checked/" + kHash + ".json"));
-  EXPECT_FALSE(has_passed_check(kHash)) << "there is none";
+  EXPECT_FALSE(has_passed_check(kHash, {})) << "there is none";
   write(R"({"sha256": ")" + kHash + R"(", "passed": true})");
-  EXPECT_TRUE(has_passed_check(kHash));
+  EXPECT_TRUE(has_passed_check(kHash, {}));
   const std::vector<std::string> wrongs = {R"({"sha256": ")" + kHash + R"(", "passed": false})",
                                            R"({"sha256": ")" + kHash + R"(", "passed": "yes"})",
                                            R"({"sha256": "b", "passed": true})",
@@ -36,21 +36,36 @@ TEST_F(CheckRecord, CountsOnlyWhenItSaysThatThisContentPassed) {
                                            "{"};
   for (const std::string& wrong : wrongs) {
     write(wrong);
-    EXPECT_FALSE(has_passed_check(kHash)) << wrong;
+    EXPECT_FALSE(has_passed_check(kHash, {})) << wrong;
   }
-  EXPECT_FALSE(has_passed_check("../../etc/passwd"));
+  EXPECT_FALSE(has_passed_check("../../etc/passwd", {}));
 }
 
 TEST_F(CheckRecord, CountsOnlyWhenNobodyElseCanWriteIt) {
   write(R"({"sha256": ")" + kHash + R"(", "passed": true})");
   ::chmod(check_record_file(kHash).c_str(), 0666);
-  EXPECT_FALSE(has_passed_check(kHash));
+  EXPECT_FALSE(has_passed_check(kHash, {}));
+}
+
+TEST_F(CheckRecord, CountsOnlyForTheLibrariesThatWereCheckedWithIt) {
+  write(R"({"sha256": ")" + kHash + R"(", "passed": true, "needed": {"/lib/a.so": "1", "/lib/b.so": "2"}})");
+  EXPECT_TRUE(has_passed_check(kHash, {{"/lib/b.so", "2"}, {"/lib/a.so", "1"}}));
+  const std::vector<NeededLibraries> others = {{{"/lib/a.so", "1"}, {"/lib/b.so", "3"}},
+                                               {{"/lib/a.so", "1"}},
+                                               {{"/lib/a.so", "1"}, {"/home/b.so", "2"}},
+                                               {{"/lib/a.so", "1"}, {"/lib/b.so", "2"}, {"/lib/c.so", "4"}},
+                                               {}};
+  for (const NeededLibraries& other : others) EXPECT_FALSE(has_passed_check(kHash, other));
+  write(R"({"sha256": ")" + kHash + R"(", "passed": true, "needed": ["/lib/a.so"]})");
+  EXPECT_FALSE(has_passed_check(kHash, {})) << "a record of another form";
 }
 
 TEST_F(CheckRecord, DecidesWhereAutoRunsAPlugin) {
-  EXPECT_FALSE(auto_runs_inproc(kHash));
+  ProbeResult probe;
+  probe.sha256 = kHash;
+  EXPECT_FALSE(auto_runs_inproc(probe));
   write(R"({"sha256": ")" + kHash + R"(", "passed": true})");
-  EXPECT_TRUE(auto_runs_inproc(kHash));
+  EXPECT_TRUE(auto_runs_inproc(probe));
 }
 
 TEST(IsolationNames, AreThree) {

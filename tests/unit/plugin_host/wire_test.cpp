@@ -6,6 +6,7 @@
 #include <random>
 #include <unchannel/base/error.hpp>
 #include <unchannel/plugin_host/call_layout.hpp>
+#include <unchannel/plugin_host/keyed_header.hpp>
 #include <unchannel/plugin_host/plugin_channel.hpp>
 #include <unchannel/plugin_host/wire.hpp>
 
@@ -86,6 +87,27 @@ TEST(Wire, NeverTakesGarbageForMoreThanItIs) {
   }
   EXPECT_GT(whole, 1000);
   EXPECT_GT(refused, 1000);
+}
+
+TEST(KeyedHeader, IsKnownAgainWithAnotherKeyAndNothingElse) {
+  const std::string text = R"({"count":2,"key":"00000000deadbeef","type":"simulate"})";
+  auto header = KeyedHeader::make(text, 0xdeadbeef);
+  ASSERT_TRUE(header);
+  EXPECT_EQ(header->key_of(text), 0xdeadbeefu);
+  const std::string other = header->with_key(0x123456789abcdef0);
+  EXPECT_EQ(other, R"({"count":2,"key":"123456789abcdef0","type":"simulate"})");
+  EXPECT_EQ(KeyedHeader::make(text, 0xdeadbeef)->key_of(other), 0x123456789abcdef0u);
+  EXPECT_FALSE(header->key_of(R"({"count":3,"key":"00000000deadbeef","type":"simulate"})"));
+  EXPECT_FALSE(header->key_of(text + " "));
+  EXPECT_FALSE(header->key_of(""));
+  EXPECT_THROW(header->key_of(R"({"count":2,"key":"0000000g00000000","type":"simulate"})"), ProtocolError);
+}
+
+TEST(KeyedHeader, IsNotMadeWhereTheKeyCouldBeElsewhere) {
+  for (const char* text : {R"({"key": "00000000deadbeef"})", R"({"type":"simulate"})", R"({"key":"00000000deadbee0"})",
+                           R"({"key":"00000000deadbeef","record":{"key":"00000000deadbeef"}})", R"({"key":"00000000deadbeef","a":"\""})"}) {
+    EXPECT_FALSE(KeyedHeader::make(text, 0xdeadbeef)) << text;
+  }
 }
 
 TEST(Wire, KeysKeepTheir64Bits) {

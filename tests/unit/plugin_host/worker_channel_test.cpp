@@ -2,19 +2,25 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unchannel/random.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <numeric>
 #include <thread>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/stop_signal.hpp>
 #include <unchannel/plugin_host/call_layout.hpp>
 #include <unchannel/plugin_host/child_process.hpp>
+#include <unchannel/plugin_host/failed_call.hpp>
 #include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/worker_channel.hpp>
+#include <unchannel/plugin_host/worker_process.hpp>
 #include <unchannel/test_support/message_of.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
@@ -256,6 +262,123 @@ TEST_F(WorkerChannelTest, RefusesWithTheWordsOfTheInProcessHost) {
   const Outcome before = everything(*there, 3);
   EXPECT_THROW(there->configure({2, 3}, nlohmann::json::object()), PluginError);
   EXPECT_EQ(everything(*there, 3), before) << "a refused configuration changes nothing";
+}
+
+TEST_F(WorkerChannelTest, ShapesThatOverflowNeverReachThePlugin) {
+  const auto there = worker("org.example.unruly", {});
+  const auto in_process = inproc("org.example.unruly", {});
+  const auto before = simulate(*in_process, 0, 4);
+  constexpr std::int64_t kHalf = std::int64_t{1} << 32, kMost = std::int64_t{1} << 62;
+  for (const ChannelShape& shape : {ChannelShape{kHalf, kHalf}, ChannelShape{kMost}, ChannelShape{3, 0}, ChannelShape{-1}}) {
+    for (PluginInstance* channel : {static_cast<PluginInstance*>(there.get()), in_process.get()}) {
+      EXPECT_NE(message_of<PluginError>([&] { channel->configure(shape, nlohmann::json::object()); }).find("x has an impossible shape"),
+                std::string::npos);
+      EXPECT_EQ(simulate(*channel, 0, 4), before) << "the former configuration stays in force";
+    }
+  }
+}
+
+TEST_F(WorkerChannelTest, RepeatedCallsMayChangeTheirKeyTheirSizeAndTheirKind) {
+  const auto there = worker("org.example.gain", {{"gain", 3}});
+  const auto here = inproc("org.example.gain", {{"gain", 3}});
+  // 3000 samples make the shared memory grow after the first headers are known; then the small ones must not be taken for the old ones.
+  std::uint64_t key = 1;
+  for (const std::int64_t B : {5, 5, 6, 5, 3000, 5, 3000, 3000, 5}) {
+    const auto ids = ids_from(10 * key, B);
+    const auto x = ramp(B * kD);
+    const auto results_of = [&](const PluginInstance& channel) {
+      std::vector<std::vector<char>> latents(4);
+      const std::vector<std::size_t> row_bytes = {4, 8, 4 * kD, 0};
+      std::vector<void*> drawn(4, nullptr);
+      for (std::size_t i = 0; i < 3; ++i) {
+        latents[i].resize(static_cast<std::size_t>(B) * row_bytes[i]);
+        drawn[i] = latents[i].data();
+      }
+      channel.draw_latents(key, ids, x.data(), drawn);
+      std::vector<float> y(x.size()), mean(x.size());
+      const std::vector<const void*> given(drawn.begin(), drawn.end());
+      channel.simulate(key + 1, ids, x.data(), given, y.data());
+      channel.mean(B, x.data(), given, mean.data());
+      return std::tuple(latents, y, mean);
+    };
+    EXPECT_EQ(results_of(*there), results_of(*here)) << "batch " << B << ", key " << key;
+    key += 2;
+  }
+  there->configure({kD}, {{"gain", 7}});
+  here->configure({kD}, {{"gain", 7}});
+  EXPECT_EQ(everything(*there, 5), everything(*here, 5)) << "headers of the former configuration are forgotten";
+  EXPECT_EQ(there->statistics().deaths, 0);
+}
+
+TEST_F(WorkerChannelTest, ForwardsWhatAPluginLogsAndItsProgress) {
+  std::vector<std::string> said;
+  const PluginRegistry listening(
+      {.plugin_dirs = {UNRULY_DIR},
+       .default_folders = false,
+       .threads = 1,
+       .log = [&](std::int32_t level, std::string_view who,
+                  std::string_view text) { said.push_back(fmt::format("{} {} {}", level, who, text)); },
+       .progress = [&](double fraction, std::string_view what) { said.push_back(fmt::format("{} {}", fraction, what)); }});
+  for (const Isolation mode : {Isolation::kProcess, Isolation::kInproc}) {
+    said.clear();
+    const auto channel = open_plugin(listening, "org.example.unruly", {.mode = mode});
+    channel->configure({kD}, {{"fault", "talk"}});
+    simulate(*channel, 0, 1);
+    EXPECT_EQ(said,
+              (std::vector<std::string>{fmt::format("{} org.example.unruly the lamp flickers", UNCHANNEL_LOG_ERROR), "0.25 warming up"}));
+  }
+}
+
+TEST_F(WorkerChannelTest, AStopRequestEndsACallThatDoesNotLook) {
+  const auto there = worker("org.example.unruly", {{"fault", "hang"}, {"poison", 1}});
+  install_stop_signals();
+  std::jthread user([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    ::raise(SIGTERM);
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THROW(simulate(*there, 1, 1), InterruptedError);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << "far below the deadline of 60 s";
+  clear_stop_request();
+  EXPECT_EQ(simulate(*there, 2, 3), simulate(*inproc("org.example.unruly", {}), 2, 3)) << "a fresh worker goes on";
+}
+
+/// A conversation without the host's bookkeeping, data in the pipe.
+TEST_F(WorkerChannelTest, DescribesItsChannelsAndTakesDataInThePipe) {
+  const auto here = inproc("org.example.gain", {});
+  const auto& found = *registry().find("org.example.gain").library;
+  WorkerProcess process({WORKER, "--serve", found.probe.file.string()}, nullptr);
+  const auto ask = [&](const nlohmann::json& question) { return process.exchange(question.at("type"), question.dump(), {}, 30, 0).header; };
+  EXPECT_EQ(ask({{"type", "hello"}, {"protocol", 1}}).at("shared_memory"), false);
+  const nlohmann::json description = ask({{"type", "describe"}});
+  nlohmann::json expected = nlohmann::json::array();
+  for (const ChannelDescription& channel : found.probe.channels) expected.push_back(to_json(channel));
+  EXPECT_EQ(description.at("type"), "description");
+  EXPECT_EQ(description.at("channels"), expected) << "what the probe found";
+
+  EXPECT_EQ(ask({{"type", "create"}, {"channel", "org.example.gain"}, {"threads", 1}}).at("type"), "created");
+  EXPECT_EQ(ask(configure_message({kD}, here->parameters())).at("type"), "configured");
+  constexpr std::int64_t B = 3;
+  const auto ids = ids_from(5, B);
+  const auto x = ramp(B * kD);
+  std::vector<float> level(B, 0.5F), y(x.size()), y_here(x.size());
+  std::vector<std::int32_t> number(2 * B, 1), status(B);
+  const std::vector<const void*> latents = {level.data(), number.data(), x.data(), nullptr};
+  here->simulate(kKey, ids, x.data(), latents, y_here.data());
+  BatchCall call{.kind = CallKind::kSimulate, .ids = ids, .count = B, .x = x.data(), .latents = latents, .result = y.data()};
+  call.key = unchannel_derive(kKey, unchannel_tag(UNCHANNEL_TAG_PURPOSE, UNCHANNEL_PURPOSE_SIMULATE));
+  const CallLayout layout = lay_out(*here, call, status.data(), false);
+  std::string data(layout.input_bytes, '\0');
+  for (const CallBuffer& buffer : layout.inputs) std::memcpy(data.data() + buffer.offset, buffer.read, buffer.bytes);
+  for (int round = 0; round < 2; ++round) {
+    const std::array<std::string_view, 1> payload{data};
+    const Message answer = process.exchange("simulate", call_header(call, layout).dump(), payload, 30, layout.output_bytes);
+    ASSERT_EQ(answer.header, nlohmann::json({{"type", "result"}}));
+    ASSERT_EQ(answer.payload.size(), layout.output_bytes);
+    for (const CallBuffer& buffer : layout.outputs) std::memcpy(buffer.write, answer.payload.data() + buffer.offset, buffer.bytes);
+    EXPECT_EQ(y, y_here);
+    EXPECT_EQ(status, std::vector<std::int32_t>(B, UNCHANNEL_SAMPLE_OK));
+  }
 }
 
 std::size_t open_descriptors() { return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {})); }

@@ -2,11 +2,13 @@
 
 unchannel-worker starts this (apps/worker/README.md); the protocol is docs/reference/worker_protocol.md.
 """
+import gc
 import os
 import sys
 
 PROTOCOL = 1
 _FAILED = 1  # UNCHANNEL_SAMPLE_FAILED
+_CALLS_KEPT = 16
 
 
 def _option(name, default=""):
@@ -24,15 +26,24 @@ class Server:
         self._path, self._sha256, self._stream = path, sha256, stream
         self._file = self._memory = None
         self._configured = self._compared = False
+        self._known = {}  # calls in shared memory that differ in the key alone, by the rest of their headers
 
-    def answer(self, header, payload):
+    def known(self, text):
+        """What a header says, ready to be done, when it differs from an earlier one in its key alone; None otherwise."""
+        parts = stream.split_at_key(text) if self._known else None
+        call = self._known.get((parts[0], parts[2])) if parts else None
+        return (parts[1], *call) if call and self._memory.is_current() else None
+
+    def answer(self, text, header, payload):
+        """text: the header's, in JSON."""
         kind = header.get("type")
         questions = {"hello": self._hello, "describe": self._describe, "create": self._create, "configure": self._configure}
         if kind in questions:
+            self._known.clear()
             return questions[kind](header)
         if kind not in ("draw_latents", "simulate", "lift", "mean", "vjp", "loglik"):
             raise problems.ProtocolError(f"'{kind}' is no question of protocol {PROTOCOL}.")
-        return self._call(kind, header, payload)
+        return self.call(header["key"], *self._arrays(text, header, payload))
 
     def _load(self):
         if self._file is None:
@@ -57,29 +68,43 @@ class Server:
     def _configure(self, header):
         y_shape, shapes, canonical = self._load().configure(header["x_shape"], header["parameters"])
         self._configured, self._compared = True, False
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
         return {"type": "configured", "y_shape": y_shape, "latents": [{"active": True, "shape": shape} for shape in shapes],
                 "canonical": canonical, "offers": self._file.description["capabilities"]}, b""
 
-    def _call(self, kind, header, payload):
+    def _arrays(self, text, header, payload):
+        kind = header["type"]
         if not self._configured:
             raise problems.ProtocolError(f"{kind} before configure.")
         shared = header.get("data") == "shared"
         if shared and self._memory is None:
             raise problems.ProtocolError("the call's data are in shared memory, but hello offered none.")
+        if shared and not self._memory.is_current():
+            self._known.clear()
         results = self._memory.view() if shared else bytearray(header.get("output_bytes", 0))
         region = results if shared else payload
         inputs = {entry["name"]: stream.array(region, entry, False) for entry in header["tensors"]}
         outputs = {entry["name"]: stream.array(results, entry, True) for entry in header["outputs"]}
-        status = outputs.pop("sample_status")
+        call = kind, inputs, outputs, outputs.pop("sample_status"), b"" if shared else results
+        parts = stream.split_at_key(text)
+        if shared and parts and parts[1].decode() == header["key"]:
+            if len(self._known) >= _CALLS_KEPT:
+                self._known.clear()
+            self._known[parts[0], parts[2]] = call
+        return call
+
+    def call(self, key, kind, inputs, outputs, status, results):
+        # New arrays on the same memory: a file may change the shape of what it gets.
+        inputs = {name: values.view() for name, values in inputs.items()}
         status[...] = 0
-        key = int(header["key"], 16)
+        key = int(key, 16)
         try:
             self._file.call(kind, key, inputs, outputs)
         except problems.Refused as refusal:
             self._one_by_one(kind, key, inputs, outputs, status, refusal)
         if kind == "simulate" and len(status) > 1 and not self._compared:
             self._compare(key, inputs, outputs)
-        return {"type": "result"}, b"" if shared else results
+        return stream.RESULT, results
 
     def _one_by_one(self, kind, key, inputs, outputs, status, refusal):
         """Finds the samples to blame where samples do not depend on each other; when all are, the function is."""
@@ -117,16 +142,16 @@ class Server:
         self._stream.write({"type": "log", "level": 2, "text": text})
 
 
-def _answer_safely(server, host, header, payload):
+def _answer_safely(host, kind, function, *arguments):
     status = "BAD_ARGUMENT"
     try:
-        return host.write(*server.answer(header, payload))
+        return host.write(*function(*arguments))
     except (problems.Refused, problems.ProtocolError) as error:
         message = str(error)
     except MemoryError:
         status, message = "RETRYABLE", "out of memory"
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        message = f"'{header.get('type')}' is not understood: {type(error).__name__}: {error}"
+    except Exception as error:  # a question that is wrong in any way; what the file throws is a Refused already
+        message = f"'{kind}' is not understood: {type(error).__name__}: {error}"
     host.write({"type": "error", "status": status, "message": problems.one_line(message)})
 
 
@@ -136,9 +161,17 @@ def serve(path, sha256):
     try:
         while True:
             message = host.read()
-            if message is None or message[0].get("type") == "shutdown":
+            if message is None:
                 return 0
-            _answer_safely(server, host, *message)
+            text, payload = message
+            call = server.known(text)
+            if call:
+                _answer_safely(host, call[1], server.call, *call)
+                continue
+            header = stream.read_header(text)
+            if header.get("type") == "shutdown":
+                return 0
+            _answer_safely(host, header.get("type"), server.answer, text, header, payload)
     except (problems.ProtocolError, MemoryError) as error:
         host.write({"type": "error", "status": "BAD_ARGUMENT", "message": str(error)})
         return 1

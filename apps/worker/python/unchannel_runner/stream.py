@@ -14,8 +14,34 @@ _MAGIC = b"UCW1"
 _PREFIX = struct.Struct("<4sIQ")
 _HEADER_LIMIT = 1 << 20
 _PAYLOAD_LIMIT = 1 << 40
+_PIECE = 1 << 26
 _ABOVE_STANDARD = 10  # descriptors of our own start here
+_HUGE_PAGE = 2 << 20
 _F_GET_SEALS, _F_SEAL_SHRINK = 1034, 2  # the fcntl module has them since Python 3.8 on some systems only
+
+
+RESULT = {"type": "result"}  # the answer to every call that went well
+_RESULT = json.dumps(RESULT, separators=(",", ":")).encode()
+_KEY, _KEY_DIGITS = b'"key":"', 16
+
+
+def read_header(text):
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise ProtocolError("the header of a message is no JSON object.")
+    return header
+
+
+def split_at_key(text):
+    """(what is before the 16 digits of the key, the digits, what is behind them), or None when they cannot be found for certain. From one
+    batch of a training to the next only the digits change."""
+    before, name, behind = text.partition(_KEY)
+    if not name or b'"key"' in behind or b"\\" in text:
+        return None
+    return before, behind[:_KEY_DIGITS], behind[_KEY_DIGITS:]
 
 
 class HostStream:
@@ -31,7 +57,7 @@ class HostStream:
         self._in = io.BufferedReader(io.FileIO(incoming, "rb"), 1 << 16)
 
     def read(self):
-        """(header, payload), or None at the end of input."""
+        """(JSON text of the header, payload), or None at the end of input."""
         prefix = self._in.read(_PREFIX.size)
         if not prefix:
             return None
@@ -42,21 +68,26 @@ class HostStream:
         _, header_bytes, payload_bytes = _PREFIX.unpack(prefix)
         if header_bytes > _HEADER_LIMIT or payload_bytes > _PAYLOAD_LIMIT:
             raise ProtocolError(f"a message announces {header_bytes} + {payload_bytes} bytes; that is more than is accepted.")
-        text, payload = self._in.read(header_bytes), self._in.read(payload_bytes) if payload_bytes else b""
+        text, payload = self._in.read(header_bytes), self._take(payload_bytes)
         if len(text) < header_bytes or len(payload) < payload_bytes:
             return None
-        try:
-            header = json.loads(text)
-        except (ValueError, RecursionError):
-            header = None
-        if not isinstance(header, dict):
-            raise ProtocolError("the header of a message is no JSON object.")
-        return header, payload
+        return text, payload
+
+    def _take(self, count):
+        """Up to `count` bytes. Memory grows with what arrives, not with what a message announces."""
+        if count <= _PIECE:
+            return self._in.read(count) if count else b""
+        pieces = []
+        while count and (piece := self._in.read(min(count, _PIECE))):
+            pieces.append(piece)
+            count -= len(piece)
+        return b"".join(pieces)
 
     def write(self, header, payload=b""):
-        text = json.dumps(header, separators=(",", ":")).encode()
+        text = _RESULT if header is RESULT else json.dumps(header, separators=(",", ":")).encode()
         self._write_all(_PREFIX.pack(_MAGIC, len(text), len(payload)) + text)
-        self._write_all(payload)
+        if payload:
+            self._write_all(payload)
 
     def write_line(self, header):
         """A line of JSON: the answers of --probe."""
@@ -85,10 +116,17 @@ class SharedMemory:
         self._size = 0
         self._view = b""
 
+    def is_current(self):
+        """The host has not made the file longer than view() was."""
+        return os.fstat(self._descriptor).st_size == self._size
+
     def view(self):
         size = os.fstat(self._descriptor).st_size
         if size > self._size:  # an older mapping goes away with the last array on it
-            self._view = memoryview(mmap.mmap(self._descriptor, size))
+            mapped = mmap.mmap(self._descriptor, size)
+            if hasattr(mmap, "MADV_HUGEPAGE") and size >= _HUGE_PAGE:
+                mapped.madvise(mmap.MADV_HUGEPAGE)
+            self._view = memoryview(mapped)
             self._size = size
         return self._view
 

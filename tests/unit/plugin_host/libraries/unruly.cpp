@@ -67,7 +67,7 @@ class Unruly final : public sdk::Channel {
                   {.id = "fault",
                    .value = "none",
                    .doc = "Harm done to a poisonous sample.",
-                   .choices = {"none", "crash", "hang", "exit", "memory", "rounding", "garble", "noise"}}};
+                   .choices = {"none", "crash", "hang", "exit", "memory", "rounding", "garble", "noise", "talk"}}};
   sdk::Integer poison{*this, {.id = "poison", .value = -1, .doc = "Id of the poisonous sample; -2: all are."}};
   sdk::Text trigger{*this, {.id = "trigger", .value = "", .doc = "File that names harm.", .type = UNCHANNEL_TYPE_PATH}};
   sdk::Text at_configure{*this, {.id = "at_configure", .value = "none", .doc = "Harm done there.", .choices = {"none", "crash"}}};
@@ -83,6 +83,9 @@ class Unruly final : public sdk::Channel {
     if (!trigger().empty() && file >> how && ::unlink(std::string(trigger()).c_str()) == 0) {
       harm(how);
     }
+    if (fault() == "talk") {
+      talk();
+    }
     for (int64_t i = 0; i < call.count(); ++i) {
       if (poison() == -2 || static_cast<int64_t>(call.id(i)) == poison()) {
         harm(std::string(fault()));
@@ -93,6 +96,14 @@ class Unruly final : public sdk::Channel {
         call.y[i][j] = 2.0F * call.x[i][j] + 0.1F * unchannel_normal(call.key(), call.id(i), static_cast<uint32_t>(j), 0);
       }
     });
+  }
+
+ private:
+  void talk() const {
+    const auto* log = sdk::detail::service<unchannel_host_log_1>(host, UNCHANNEL_SERVICE_LOG_1);
+    const auto* progress = sdk::detail::service<unchannel_host_progress_1>(host, UNCHANNEL_SERVICE_PROGRESS_1);
+    log->log(host, UNCHANNEL_LOG_ERROR, "the lamp flickers");
+    progress->report(host, 0.25, "warming up");
   }
 };
 
