@@ -78,7 +78,7 @@ GaussianBridge::Features GaussianBridge::evaluate(const at::Tensor& level_G, con
   const at::Tensor gamma2_G1 = pick(gamma_L_).square().unsqueeze(1);
 
   Features features;
-  features.outside_GN = ((outside_GN - gamma2_G1) / beta2_G1).clamp_min(1e-12);
+  features.outside_GN = outside_dimensions > 0.0 ? ((outside_GN - gamma2_G1) / beta2_G1).clamp_min(kNoLevel) : at::full_like(outside_GN, kNoLevel);
   features.log_level_GN = ((0.5 * features.outside_GN.log() - model_.log_level_mean) / model_.log_level_std).clamp(-8.0, 8.0);
   c_GNR = c_GNR - pick(mix_L_).view({-1, 1, 1}) * model_.shift_R;
   const at::Tensor vectors_GRR = pick(eigenvectors_LRR_);

@@ -14,7 +14,8 @@ namespace unchannel {
 /// A Gaussian model of the pair (signal, observation) in a reduced basis, as fitted by probing the channel.
 ///   x = m + U a,   a ~ N(0, C)
 ///   Uᵀ(y − m) = q + Gᵀ a + e + ρ ξ,   e ~ N(0, E): what hidden latents of the channel scatter beyond the white noise
-///   y outside span(U) is white with the same level ρ, which differs from sample to sample
+///   y outside span(U) is white with the same level ρ, which differs from sample to sample. Where U spans everything, ρ² = kNoLevel and
+///   all noise is in E
 struct GaussianModel {
   at::Tensor mean_D;         ///< m
   at::Tensor basis_DR;       ///< U, orthonormal columns
@@ -37,6 +38,8 @@ struct GaussianModel {
 /// Derivation: docs/theory/gaussian_bridge.md.
 class GaussianBridge {
  public:
+  static constexpr double kNoLevel = 1e-12;
+
   GaussianBridge(GaussianModel model, const Interpolant& interpolant);
 
   struct Features {

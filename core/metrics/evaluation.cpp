@@ -1,5 +1,6 @@
 #include "evaluation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include <unchannel/base/error.hpp>
 
 #include "pixel_errors.hpp"
+#include "ssim.hpp"
 #include "tensor_ops.hpp"
 
 namespace unchannel::metrics {
@@ -49,6 +51,13 @@ nlohmann::json line_json(const PeakComparison& line) {
 
 }  // namespace
 
+ExcessDistance excess_against(const at::Tensor& reference_MD, const at::Tensor& restored_ND) {
+  const std::int64_t rows = restored_ND.size(0), all = reference_MD.size(0);
+  check<ShapeError>(all >= 3 * rows, "metrics: the reference has {} rows; {} restored objects need at least three times as many.", all, rows);
+  const std::int64_t clean = all / 3 / rows * rows;
+  return excess_sliced_w2(restored_ND, reference_MD.slice(0, 0, all - clean), reference_MD.slice(0, all - clean), fixed_directions(restored_ND.size(1)));
+}
+
 Evaluation evaluate(const EvaluationInput& given) {
   check<ShapeError>(given.restored_ND.dim() == 2 && given.restored_ND.sizes() == given.truth_ND.sizes() && given.truth_ND.numel() > 0,
                     "metrics: restored and truth must have one non-empty shape [N, D].");
@@ -68,9 +77,15 @@ Evaluation evaluate(const EvaluationInput& given) {
   result.pixels = input.truth_ND.size(1);
   evaluate_pixels(input, valid_ND, result);
   if (!complete || result.objects < 4) return result;
+  if (input.image_shape.size() == 3 && std::min(input.image_shape[1], input.image_shape[2]) >= kSmallestSsimImage) {
+    const std::vector<std::int64_t> shape = {-1, input.image_shape[0], input.image_shape[1], input.image_shape[2]};
+    const at::Tensor ssim_N = structural_similarity(input.restored_ND.reshape(shape), input.truth_ND.reshape(shape), result.data_range);
+    result.ssim = {ssim_N.mean().item<double>(), ssim_N.std().item<double>() / std::sqrt(static_cast<double>(result.objects))};
+  }
   result.spread_error = bootstrap_spread_error(input.restored_ND, input.truth_ND);
   result.spread_bias = spread_bias(input.restored_ND, input.truth_ND);
-  result.sliced = excess_sliced_w2_paired(input.restored_ND, input.truth_ND, fixed_directions(result.pixels));
+  result.sliced = input.reference_MD.defined() ? excess_against(input.reference_MD, input.restored_ND)
+                                               : excess_sliced_w2_paired(input.restored_ND, input.truth_ND, fixed_directions(result.pixels));
   const TwoSampleOptions two_sample{.paired = true, .max_rows = 1000};
   result.energy_distance = energy_distance(input.restored_ND, input.truth_ND, two_sample);
   result.mmd = mmd(input.restored_ND, input.truth_ND, two_sample);
@@ -93,6 +108,10 @@ nlohmann::json to_json(const Evaluation& evaluation) {
                          {"psnr_db", evaluation.psnr_db},
                          {"psnr_data_range_data_units", evaluation.data_range}};
   if (evaluation.rmse_noise_subtracted) json["rmse_truth_noise_subtracted_data_units"] = *evaluation.rmse_noise_subtracted;
+  if (evaluation.ssim) {
+    json["ssim"] = evaluation.ssim->value;
+    json["ssim_standard_error"] = evaluation.ssim->standard_error;
+  }
   if (evaluation.spread_error) {
     json["spread_error_fraction"] = evaluation.spread_error->value;
     json["spread_error_standard_error_fraction"] = evaluation.spread_error->standard_error;

@@ -23,8 +23,14 @@ struct EvaluationInput {
   at::Tensor truth_variance_ND{}; ///< variance of the truth's own noise where it is a measurement; undefined: noiseless
   at::Tensor wavelength_D{};      ///< Å, observed frame; undefined: no line peaks
   at::Tensor redshift_N{};        ///< undefined: wavelengths are in the rest frame
-  double data_range = 0;        ///< of the PSNR; 0: largest minus smallest valid pixel of the truth
+  at::Tensor reference_MD{};      ///< clean signals, none of them restored, for the excess distance; undefined: halves of the truth
+  std::vector<std::int64_t> image_shape{};  ///< [planes, height, width] of a signal that is an image; empty: no structural similarity
+  double data_range = 0;        ///< of PSNR and structural similarity; 0: largest minus smallest valid pixel of the truth
 };
+
+/// Excess sliced W2 of restored objects against other clean signals, at least 3 N of them: the last third (whole sets of N) gives the
+/// floor, the rest the law. Throws ShapeError.
+ExcessDistance excess_against(const at::Tensor& reference_MD, const at::Tensor& restored_ND);
 
 /// Every figure of one restoration. With missing pixels only those that are sums over pixels exist.
 struct Evaluation {
@@ -33,9 +39,9 @@ struct Evaluation {
   Estimate rmse;
   double mae = 0, psnr_db = 0, data_range = 0;
   std::optional<double> rmse_noise_subtracted;  ///< √(mean error² − mean truth variance); NaN when the noise exceeds the error
-  std::optional<Estimate> spread_error;
+  std::optional<Estimate> ssim, spread_error;
   std::optional<double> spread_bias, energy_distance;
-  std::optional<ExcessDistance> sliced;         ///< paired halves, see excess_sliced_w2_paired
+  std::optional<ExcessDistance> sliced;         ///< against the reference (excess_against), or paired halves (excess_sliced_w2_paired)
   std::optional<MmdResult> mmd;
   std::vector<PeakComparison> lines;            ///< those with at least one object in coverage
 };

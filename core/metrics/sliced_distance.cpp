@@ -110,11 +110,17 @@ double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tenso
 
 ExcessDistance excess_sliced_w2(const at::Tensor& sample_ND, const at::Tensor& reference_MD, const at::Tensor& clean_ND,
                                 const at::Tensor& directions_PD) {
-  check<ShapeError>(sample_ND.sizes() == clean_ND.sizes(),
-                    "metrics: the clean sample has {} objects and the sample {}; the floor holds for one size only.", clean_ND.size(0), sample_ND.size(0));
+  const std::int64_t rows = sample_ND.size(0);
+  check<ShapeError>(rows > 0 && clean_ND.size(0) > 0 && clean_ND.size(0) % rows == 0 && clean_ND.size(1) == sample_ND.size(1),
+                    "metrics: the clean sample is {} x {} and the sample {} x {}; the floor holds for one size, so it must be whole sets of it.",
+                    clean_ND.size(0), clean_ND.size(1), rows, sample_ND.size(1));
   const at::Tensor reference = sorted_projections(reference_MD, directions_PD);
   const double squared = wasserstein2_squared(sorted_projections(sample_ND, directions_PD), reference).mean().item<double>();
-  const double floor_squared = wasserstein2_squared(sorted_projections(clean_ND, directions_PD), reference).mean().item<double>();
+  const std::int64_t sets = clean_ND.size(0) / rows;
+  double floor_squared = 0;
+  for (const at::Tensor& set_ND : clean_ND.chunk(sets)) {
+    floor_squared += wasserstein2_squared(sorted_projections(set_ND, directions_PD), reference).mean().item<double>() / static_cast<double>(sets);
+  }
   return {std::sqrt(squared), std::sqrt(floor_squared), excess_of(squared, floor_squared)};
 }
 

@@ -36,8 +36,8 @@ struct ExcessDistance {
   double excess = 0;    ///< √(max(distance² − floor², 0))
 };
 
-/// Excess sliced W2 of `sample` against a large reference, with the floor from `clean`, independent of the reference and of the
-/// sample's size. Throws ShapeError when the sizes of sample and clean differ.
+/// Excess sliced W2 of `sample` against a large reference. The floor is the mean over the sets of N rows that `clean` holds, all independent
+/// of the reference. Throws ShapeError when the rows of clean are no multiple of N.
 ExcessDistance excess_sliced_w2(const at::Tensor& sample_ND, const at::Tensor& reference_MD, const at::Tensor& clean_ND,
                                 const at::Tensor& directions_PD);
 

@@ -10,7 +10,7 @@ namespace {
 
 NetworkInput select_rows(const NetworkInput& input, const at::Tensor& rows) {
   NetworkInput part = input;
-  for (at::Tensor* tensor : {&part.x_BD, &part.t_B, &part.planes_BPD, &part.conditions_BC, &part.ids_B, &part.fold_B}) {
+  for (at::Tensor* tensor : {&part.x_BD, &part.t_B, &part.planes_BPS, &part.conditions_BC, &part.ids_B, &part.fold_B}) {
     if (tensor->defined()) *tensor = tensor->index_select(0, rows);
   }
   return part;

@@ -36,6 +36,13 @@ at::Tensor time_features(const at::Tensor& t_B, std::int64_t count, double max_f
   return at::cat({phase_BF.cos(), phase_BF.sin()}, 1);
 }
 
+at::Tensor position_features(const at::Tensor& t_B, std::int64_t count, double max_position) {
+  const std::int64_t half = count / 2;
+  const at::Tensor share = at::arange(half, t_B.options()) / static_cast<double>(half);
+  const at::Tensor phase_BF = t_B.unsqueeze(1) * at::pow(1.0 / max_position, share).unsqueeze(0);
+  return at::cat({phase_BF.cos(), phase_BF.sin()}, 1);
+}
+
 at::Tensor keyed_dropout(const at::Tensor& x, double p, RandomKey key, std::uint64_t layer, const at::Tensor& ids_B) {
   at::Tensor mask = at::empty(x.sizes(), x.options().dtype(at::kFloat));
   const auto row = static_cast<std::uint32_t>(mask.numel() / mask.size(0));

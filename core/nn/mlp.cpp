@@ -1,6 +1,7 @@
 #include <torch/nn.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "families.hpp"
 
@@ -37,8 +38,9 @@ TORCH_MODULE(MlpBlock);
 
 /// Fully connected residual network on x, planes, conditions and time features.
 struct Mlp : torch::nn::Module {
-  Mlp(const ModelSettings& settings, const NetworkShape& shape) : shape_(shape), dropout_(settings.dropout) {
-    const std::int64_t inputs = shape.dimension * (1 + shape.planes) + shape.conditions + kTimeFeatures;
+  Mlp(const ModelSettings& settings, const NetworkShape& shape)
+      : shape_(shape), dropout_(settings.dropout), octaves_(settings.input_octaves) {
+    const std::int64_t inputs = shape.dimension * (1 + 2 * settings.input_octaves) + shape.planes * shape.plane_size() + shape.conditions + kTimeFeatures;
     input_ = register_module("input", torch::nn::Linear(inputs, settings.width));
     for (std::int64_t layer = 0; layer < settings.depth; ++layer) {
       blocks_.push_back(register_module("block" + std::to_string(layer), MlpBlock(settings.width, layer)));
@@ -49,7 +51,12 @@ struct Mlp : torch::nn::Module {
 
   at::Tensor forward(const NetworkInput& input) {
     std::vector<at::Tensor> parts = {input.x_BD, time_features(input.t_B, kTimeFeatures, kMaxTimeFrequency)};
-    if (shape_.planes > 0) parts.push_back(input.planes_BPD.flatten(1));
+    for (std::int64_t octave = 0; octave < octaves_; ++octave) {
+      const at::Tensor phase_BD = input.x_BD * std::exp2(static_cast<double>(octave));
+      parts.push_back(phase_BD.sin());
+      parts.push_back(phase_BD.cos());
+    }
+    if (shape_.planes > 0) parts.push_back(input.planes_BPS.flatten(1));
     if (shape_.conditions > 0) parts.push_back(input.conditions_BC);
     at::Tensor h_BW = input_(at::cat(parts, 1));
     for (auto& block : blocks_) h_BW = block->forward(h_BW, input, dropout_);
@@ -59,6 +66,7 @@ struct Mlp : torch::nn::Module {
 
   NetworkShape shape_;
   double dropout_;
+  std::int64_t octaves_;
   torch::nn::Linear input_{nullptr}, output_{nullptr};
   torch::nn::LayerNorm norm_{nullptr};
   std::vector<MlpBlock> blocks_;

@@ -11,15 +11,24 @@
 namespace unchannel {
 
 void ModelSettings::visit(SettingsVisitor& visitor) {
-  visitor.choice({"family", "Network of the drift: fully connected, or 1-D U-Net along the wavelength axis."}, family, {"mlp", "unet1d"});
+  visitor.choice({"family", "Network of the drift: fully connected, 1-D U-Net along the wavelength axis, or 2-D U-Net for images [planes, height, width]."}, family,
+                 {"mlp", "unet1d", "unet2d"});
   visitor.choice({"space",
                   "Where the network works: in the coordinates of the fitted Gaussian's basis plus the level of what lies outside it "
                   "(needs start.kind = \"linear\"), or on the data elements themselves."},
                  space, {"basis", "elements"});
   visitor.integer({"width", "Hidden units of the MLP; planes of the first U-Net level."}, width, 4, 16384);
   visitor.integer({"depth", "Residual blocks of the MLP (ignored by the U-Net)."}, depth, 1, 64);
+  visitor.integer({"input_octaves",
+                   "MLP: sines and cosines of its inputs at this many frequencies 1, 2, 4, ... join them. For few dimensions with fine "
+                   "structure, which a perceptron learns slowly."},
+                  input_octaves, 0, 16);
   visitor.integers({"multipliers", "Planes of each U-Net level in units of width; each level halves the resolution."}, multipliers, 1, 64);
   visitor.integer({"blocks_per_level", "Residual blocks of each U-Net level."}, blocks_per_level, 1, 16);
+  visitor.integers({"attention", "2-D U-Net: heights (in pixels) of the levels with self-attention, e.g. [16, 8]; empty: none."}, attention, 1, 4096);
+  visitor.integer({"head_planes", "2-D U-Net: planes of one attention head."}, head_planes, 1, 4096);
+  visitor.number({"max_position", "2-D U-Net: longest period of the time embedding, in units of t; the shortest is 1 [SCSI, published code]."}, max_position,
+                 1.0, 1e6);
   visitor.number({"dropout", "Dropout probability inside residual blocks; off in transport."}, dropout, 0.0, 0.95);
   visitor.integer({"members",
                    "Networks of a committee. Each learns from its own share of the observations, whose signals the other members restore; "
@@ -41,6 +50,7 @@ std::unique_ptr<Network> make_network(const ModelSettings& settings, const Netwo
   if (settings.members > 1) return make_committee(settings, shape, key);
   if (settings.family == "mlp") return make_mlp(settings, shape, key);
   if (settings.family == "unet1d") return make_unet1d(settings, shape, key);
+  if (settings.family == "unet2d") return make_unet2d(settings, shape, key);
   throw ConfigError(fmt::format("model.family '{}' is unknown.", settings.family));
 }
 

@@ -11,7 +11,7 @@
 #include <unchannel/base/config.hpp>
 #include <unchannel/base/random.hpp>
 
-// Shape legend: B batch · D data dimension · P planes · C scalar conditions · K outputs (1 drift, 2 drift and denoiser)
+// Shape legend: B batch · D data dimension · P planes · S elements of a plane · C scalar conditions · K outputs (1 drift, 2 drift and denoiser)
 namespace unchannel {
 
 /// Architecture of the drift model.
@@ -20,8 +20,12 @@ struct ModelSettings {
   std::string space = "basis";
   std::int64_t width = 768;
   std::int64_t depth = 4;
+  std::int64_t input_octaves = 0;
   std::vector<std::int64_t> multipliers = {1, 2, 3, 4};
   std::int64_t blocks_per_level = 2;
+  std::vector<std::int64_t> attention = {};
+  std::int64_t head_planes = 64;
+  double max_position = 2.0;
   double dropout = 0.0;
   std::int64_t members = 1;
   std::string precision = "float32";
@@ -32,16 +36,20 @@ struct ModelSettings {
 /// What a network needs to know about its data.
 struct NetworkShape {
   std::int64_t dimension = 0;   ///< D
-  std::int64_t planes = 0;      ///< P visible latents of shape [D]
+  std::vector<std::int64_t> extents = {};  ///< axes of a signal, e.g. {3, 32, 32} for an RGB image; empty: one axis of D elements
+  std::int64_t planes = 0;      ///< P visible latents with a value for each place of the signal
   std::int64_t conditions = 0;  ///< C visible scalar latents and derived features
   std::int64_t outputs = 1;     ///< K
+
+  /// S: height times width of an image, else D.
+  std::int64_t plane_size() const { return extents.size() == 3 ? extents[1] * extents[2] : dimension; }
 };
 
 /// One evaluation. Tensors are float32 and normalised by the caller to order one.
 struct NetworkInput {
   at::Tensor x_BD;
   at::Tensor t_B;
-  at::Tensor planes_BPD;       ///< undefined when P = 0
+  at::Tensor planes_BPS;       ///< undefined when P = 0
   at::Tensor conditions_BC;    ///< undefined when C = 0
   bool training = false;       ///< dropout on
   RandomKey dropout_key{0};    ///< keyed by step; samples by `ids_B`

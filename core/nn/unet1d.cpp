@@ -93,7 +93,7 @@ struct Unet1d : torch::nn::Module {
     if (shape_.conditions > 0) features.push_back(input.conditions_BC);
     const at::Tensor e_BE = at::silu(embed2_(at::silu(embed1_(at::cat(features, 1)))));
     at::Tensor h_BPL = input.x_BD.unsqueeze(1);
-    if (shape_.planes > 0) h_BPL = at::cat({h_BPL, input.planes_BPD}, 1);
+    if (shape_.planes > 0) h_BPL = at::cat({h_BPL, input.planes_BPS}, 1);
     h_BPL = stem_(h_BPL);
     std::vector<at::Tensor> skips = {h_BPL};
     for (std::size_t i = 0; i < down_.size(); ++i) {

@@ -23,16 +23,17 @@ constexpr std::int64_t kNoiseComponents = 64;
 
 struct Projection {
   at::Tensor q_BR;      // Uᵀ(y − m)
-  at::Tensor level2_B;  // mean square outside the basis
+  at::Tensor level2_B;  // mean square outside the basis; kNoLevel where nothing is outside
 };
 
 Projection project(const at::Tensor& y_BD, const at::Tensor& mean_D, const at::Tensor& basis_DR) {
-  const auto dimensions = static_cast<double>(std::max<std::int64_t>(1, basis_DR.size(0) - basis_DR.size(1)));
+  const std::int64_t outside = basis_DR.size(0) - basis_DR.size(1);
   std::vector<at::Tensor> q, level2;
   for (const at::Tensor& block_BD : y_BD.split(kBlockRows)) {
     const at::Tensor centred_BD = block_BD - mean_D;
     q.push_back(centred_BD.matmul(basis_DR));
-    level2.push_back(((centred_BD.square().sum(1) - q.back().square().sum(1)) / dimensions).clamp_min(1e-12));
+    level2.push_back(outside == 0 ? at::full({centred_BD.size(0)}, GaussianBridge::kNoLevel)
+                                  : ((centred_BD.square().sum(1) - q.back().square().sum(1)) / static_cast<double>(outside)).clamp_min(1e-12));
   }
   return {at::cat(q), at::cat(level2)};
 }
@@ -214,7 +215,9 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
                      channel.signal_shape().size());
   const std::int64_t dimension = observations.signal_size();
   const ObservedSample sample = read_sample(observations, dimension);
-  const std::int64_t rank = std::min(settings.components, dimension - 1);
+  const std::int64_t rank = std::min(settings.components, dimension);
+  // A basis of all directions leaves nothing to measure a level in: the noise is then part of the measured scatter E.
+  const bool weighted = settings.weighting == "noise" && rank < dimension;
 
   // Noise level of each observation: what a first, plain principal-component fit leaves.
   at::Tensor weight_N = at::ones({sample.y_ND.size(0)});
@@ -222,8 +225,8 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
   const at::Tensor first_DR =
       leading_eigenvectors(moments.covariance_DD, std::clamp<std::int64_t>(dimension / 4, 1, kNoiseComponents)).vectors_DR;
   const at::Tensor first_level_N = project(sample.y_ND, moments.mean_D.to(at::kFloat), first_DR.to(at::kFloat)).level2_B;
-  if (settings.weighting == "noise") weight_N = first_level_N.reciprocal();
-  if (settings.weighting == "noise") moments = weighted_moments(sample.y_ND, weight_N);
+  if (weighted) weight_N = first_level_N.reciprocal();
+  if (weighted) moments = weighted_moments(sample.y_ND, weight_N);
   GaussianModel model;
   model.mean_D = moments.mean_D.to(at::kFloat);
   const bool held_out = settings.variances == "held_out";

@@ -17,6 +17,9 @@ void DataSettings::visit(SettingsVisitor& visitor) {
   visitor.text({"monitor_observations", "Benchmarks only: observations whose clean signals are known, to log the error while training."},
                monitor_observations);
   visitor.text({"monitor_signals", "Benchmarks only: those clean signals. They never enter the training."}, monitor_signals);
+  visitor.text({"monitor_reference", "Benchmarks only: other clean signals, three times monitor_rows or more, to log the excess sliced W2 as well."},
+               monitor_reference);
+  visitor.integer({"monitor_rows", "Benchmarks only: observations restored for these logs, at most those of the file."}, monitor_rows, 4, kAny);
 }
 
 void ScsiSettings::visit(SettingsVisitor& visitor) {
@@ -83,6 +86,8 @@ void TrainSettings::check_consistency() const {
   check<ConfigError>(!data.observations.empty(), "data.observations is missing; name the HDF5 file with the observations.");
   check<ConfigError>(data.monitor_observations.empty() == data.monitor_signals.empty(),
                      "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
+  check<ConfigError>(data.monitor_reference.empty() || !data.monitor_signals.empty(),
+                     "data.monitor_reference is compared with restored data.monitor_observations; give those too.");
   for (const Integration& how : {transport.in_training(), transport.in_restoration()}) {
     const std::int64_t times = how.solver == "midpoint" && interpolant.kind == "linear" ? 2 * how.steps : how.steps;
     check<ConfigError>(interpolant.time_levels % times == 0,

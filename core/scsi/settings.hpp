@@ -18,6 +18,8 @@ struct DataSettings {
   std::int64_t buffer_mib = 64;
   std::string monitor_observations;
   std::string monitor_signals;
+  std::string monitor_reference;
+  std::int64_t monitor_rows = 1024;
 
   void visit(SettingsVisitor& visitor);
 };

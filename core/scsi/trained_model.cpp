@@ -30,6 +30,8 @@ void store_model(const DriftModel& model, TensorFile& file) {
     text["visible_latents"].push_back(
         {{"name", entry.name}, {"plane", entry.plane}, {"mean", entry.mean}, {"deviation", entry.deviation}, {"size", entry.size}});
   }
+  text["plane_size"] = model.encoder().plane_size();
+  text["signal_shape"] = model.signal_shape();
   file.text = text.dump();
 }
 
@@ -44,7 +46,8 @@ DriftModel load_model(const TensorFile& file, const ModelSettings& settings, con
   for (const auto& item : text.at("visible_latents")) {
     entries.push_back({item.at("name"), item.at("plane"), item.at("mean"), item.at("deviation"), item.at("size")});
   }
-  return DriftModel(settings, interpolant, std::move(bridge), normalisation, ConditionEncoder(std::move(entries)));
+  return DriftModel(settings, interpolant, std::move(bridge), normalisation, ConditionEncoder(std::move(entries), text.at("plane_size")),
+                    text.at("signal_shape").get<std::vector<std::int64_t>>());
 }
 
 void store_weights(const Network& network, const std::string& prefix, TensorFile& file) {

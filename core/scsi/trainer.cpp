@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/metrics/evaluation.hpp>
 
 #include "trained_model.hpp"
 
@@ -17,7 +18,6 @@ namespace {
 
 /// A backward pass costs two forward passes (METHOD: one network call = one forward on the stated batch).
 constexpr std::int64_t kCallsPerStep = 3;
-constexpr std::int64_t kMonitorRows = 1024;
 constexpr double kLossHorizonSteps = 100.0;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -56,7 +56,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
   const DatasetReader signals(settings_.data.monitor_signals, DatasetKind::signals);
   check<ShapeError>(observed.rows() == signals.rows(), "{} has {} rows and {} has {}; they must be pairs.", settings_.data.monitor_signals,
                     signals.rows(), settings_.data.monitor_observations, observed.rows());
-  const auto rows = first_rows(std::min<std::uint64_t>(observed.rows(), kMonitorRows));
+  const auto rows = first_rows(std::min<std::uint64_t>(observed.rows(), static_cast<std::uint64_t>(settings_.data.monitor_rows)));
   monitor_observations_ = read_rows(observed, rows);
   monitor_signals_ = read_rows(signals, rows);
   for (const LatentSpec& spec : channel_.latents()) {
@@ -64,6 +64,9 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
     monitor_latents_.emplace(spec.name, latent_tensor(observed.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()), spec));
   }
   monitor_observations_ = channel_.lift(monitor_observations_, monitor_latents_);
+  if (settings_.data.monitor_reference.empty()) return;
+  const DatasetReader reference(settings_.data.monitor_reference, DatasetKind::signals);
+  monitor_reference_ = read_rows(reference, first_rows(reference.rows()));
 }
 
 Trainer::~Trainer() = default;
@@ -77,8 +80,10 @@ void Trainer::build_model(std::optional<GaussianBridge> bridge) {
   Normalisation normalisation;
   normalisation.mean_D = bridge ? bridge->model().mean_D : wide.mean(0).to(at::kFloat);
   normalisation.scale = std::max(1e-12, (wide - normalisation.mean_D).square().mean().sqrt().item<double>());
-  const ConditionEncoder encoder = ConditionEncoder::fit(visible_latents(channel_, early_stop_.latents), early_stop_.lifted_BD.size(1));
-  model_.emplace(settings_.model, Interpolant(settings_.interpolant), std::move(bridge), normalisation, encoder);
+  const std::vector<std::int64_t> shape = channel_.signal_shape();
+  const std::int64_t plane_size = shape.size() == 3 ? shape[1] * shape[2] : observations_.signal_size();
+  const ConditionEncoder encoder = ConditionEncoder::fit(visible_latents(channel_, early_stop_.latents), plane_size);
+  model_.emplace(settings_.model, Interpolant(settings_.interpolant), std::move(bridge), normalisation, encoder, shape);
 }
 
 void Trainer::start() {
@@ -234,12 +239,18 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   return metrics::consistency_gap(simulated, b.lifted_BD);
 }
 
-double Trainer::monitored_rmse() {
+void Trainer::monitor(nlohmann::json& line) {
   const at::NoGradGuard no_grad;
   const at::Tensor ids = at::arange(monitor_observations_.size(0), at::kLong);
   const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport.in_restoration(),
                                                 key_.derive(Purpose::kMetric), ids);
-  return (restored - monitor_signals_).square().mean().sqrt().item<double>();
+  const double rmse = (restored - monitor_signals_).square().mean().sqrt().item<double>();
+  line["monitor_rmse"] = rmse;
+  note_ += fmt::format(", rmse {:.4f}", rmse);
+  if (!monitor_reference_.defined()) return;
+  const double excess = metrics::excess_against(monitor_reference_, restored).excess;
+  line["monitor_excess_sliced_w2"] = excess;
+  note_ += fmt::format(", excess SW2 {:.4f}", excess);
 }
 
 void Trainer::evaluate() {
@@ -253,11 +264,7 @@ void Trainer::evaluate() {
                          {"gap_excess_relative", gap.relative},
                          {"gap_energy", gap.energy}};
   note_ = fmt::format(", gap {:.4f}", gap.relative);
-  if (monitor_signals_.defined()) {
-    const double rmse = monitored_rmse();
-    line["monitor_rmse"] = rmse;
-    note_ += fmt::format(", rmse {:.4f}", rmse);
-  }
+  if (monitor_signals_.defined()) monitor(line);
   folder_.append_metrics(line);
 }
 

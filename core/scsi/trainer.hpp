@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -58,7 +59,7 @@ class Trainer {
   void evaluate();
   void write_final_figures();
   metrics::GapResult measure_gap(const ObservationBatch& rows);
-  double monitored_rmse();
+  void monitor(nlohmann::json& line);
   void save_checkpoint() const;
   void say(const std::string& text) const;
 
@@ -74,7 +75,7 @@ class Trainer {
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;
   Pool pool_;
-  at::Tensor monitor_observations_, monitor_signals_;
+  at::Tensor monitor_observations_, monitor_signals_, monitor_reference_;
   Latents monitor_latents_;
   std::int64_t step_ = 0;
   std::int64_t network_calls_ = 0;

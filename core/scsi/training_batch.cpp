@@ -80,7 +80,8 @@ TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_
   const auto id = static_cast<std::uint64_t>(step);
   const std::int64_t count = settings_.batch;
   const RandomKey pool_key = key_.derive(Purpose::kPool);
-  const at::Tensor index_S = draw_indices(pool_key, id, 1, count, pool.size());
+  // A pool of one batch, refreshed every step, is the published recipe: each transported signal is used once.
+  const at::Tensor index_S = pool.size() == count ? at::arange(count, at::kLong) : draw_indices(pool_key, id, 1, count, pool.size());
   Pairs pairs;
   pairs.x_SD = pool.signals(index_S);
   pairs.fold_S = folds_of(pool.rows(index_S), model_.settings());
@@ -127,9 +128,9 @@ TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
   const at::Tensor t_G = batch.level_G.to(at::kFloat) / static_cast<double>(interpolant.levels());
   batch.interpolated_GND = interpolant.mix(t_G, batch.signal_GND, y_GND, batch.noise_GND);
 
-  const at::Tensor planes_SPD = model_.encoder().planes_BPD(pairs.visible);
+  const at::Tensor planes_SPS = model_.encoder().planes_BPS(pairs.visible);
   const at::Tensor conditions_SC = model_.encoder().conditions_BC(pairs.visible);
-  if (planes_SPD.defined()) batch.context.planes_BPD = planes_SPD.index_select(0, pair_B);
+  if (planes_SPS.defined()) batch.context.planes_BPS = planes_SPS.index_select(0, pair_B);
   if (conditions_SC.defined()) batch.context.conditions_BC = conditions_SC.index_select(0, pair_B);
   if (pairs.fold_S.defined()) batch.context.fold_B = pairs.fold_S.index_select(0, pair_B);
   batch.context.training = true;

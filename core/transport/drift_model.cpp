@@ -11,23 +11,25 @@
 namespace unchannel {
 
 DriftModel::DriftModel(const ModelSettings& settings, const Interpolant& interpolant, std::optional<GaussianBridge> bridge,
-                       Normalisation normalisation, ConditionEncoder encoder)
+                       Normalisation normalisation, ConditionEncoder encoder, std::vector<std::int64_t> signal_shape)
     : settings_(settings),
       interpolant_(interpolant),
       bridge_(std::move(bridge)),
       normalisation_(std::move(normalisation)),
-      encoder_(std::move(encoder)) {
+      encoder_(std::move(encoder)),
+      signal_shape_(std::move(signal_shape)) {
   check<ConfigError>(!in_basis() || bridge_.has_value(),
                      "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
   check<ConfigError>(!in_basis() || settings.family == "mlp",
                      "model.family = \"{}\" needs neighbouring elements; set model.space = \"elements\".", settings.family);
   check<ConfigError>(!in_basis() || encoder_.planes() == 0,
-                     "model.space = \"basis\" cannot use visible latents of the signal's shape; set model.space = \"elements\".");
+                     "model.space = \"basis\" cannot use visible latents with a value for each place of the signal; set model.space = \"elements\".");
 }
 
 std::unique_ptr<Network> DriftModel::make_network(RandomKey key) const {
   NetworkShape shape;
   shape.dimension = in_basis() ? bridge_->model().rank() : normalisation_.mean_D.size(0);
+  if (!in_basis()) shape.extents = signal_shape_;
   shape.planes = encoder_.planes();
   shape.conditions = encoder_.conditions() + (bridge_ ? 1 : 0);
   shape.outputs = interpolant_.stochastic() ? 2 : 1;
@@ -40,7 +42,7 @@ DriftModel::Prediction DriftModel::predict(Network& network, const at::Tensor& l
   const at::Tensor t_G = level_G.to(at::kFloat) / static_cast<double>(interpolant_.levels());
   NetworkInput input;
   input.t_B = t_G.unsqueeze(1).expand({groups, samples}).reshape({-1});
-  input.planes_BPD = context.planes_BPD;
+  input.planes_BPS = context.planes_BPS;
   input.conditions_BC = context.conditions_BC;
   input.training = context.training;
   input.dropout_key = context.dropout_key;
@@ -137,12 +139,12 @@ at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const
                      "transport: {} steps of solver '{}' need times that are multiples of 1/{}, which interpolant.time_levels = {} does "
                      "not have. Choose a divisor.",
                      how.steps, how.solver, half_steps, interpolant_.levels());
-  const at::Tensor planes_BPD = encoder_.planes_BPD(visible), conditions_BC = encoder_.conditions_BC(visible);
+  const at::Tensor planes_BPS = encoder_.planes_BPS(visible), conditions_BC = encoder_.conditions_BC(visible);
   std::vector<at::Tensor> parts;
   for (std::int64_t begin = 0; begin < y_ND.size(0); begin += how.batch) {
     const std::int64_t end = std::min(y_ND.size(0), begin + how.batch);
     Context context;
-    if (planes_BPD.defined()) context.planes_BPD = planes_BPD.slice(0, begin, end);
+    if (planes_BPS.defined()) context.planes_BPS = planes_BPS.slice(0, begin, end);
     if (conditions_BC.defined()) context.conditions_BC = conditions_BC.slice(0, begin, end);
     if (fold_N.defined()) context.fold_B = fold_N.slice(0, begin, end);
     parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, how.solver, how.steps, key, ids_N.slice(0, begin, end)));

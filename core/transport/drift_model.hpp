@@ -29,7 +29,7 @@ class DriftModel {
     at::Tensor noise_GNQ;  ///< undefined for γ = 0
   };
   struct Context {
-    at::Tensor planes_BPD;     ///< visible latents of the G·N samples, encoded
+    at::Tensor planes_BPS;     ///< visible latents of the G·N samples, encoded
     at::Tensor conditions_BC;
     bool training = false;
     RandomKey dropout_key{0};
@@ -37,9 +37,9 @@ class DriftModel {
     at::Tensor fold_B;         ///< committees: see NetworkInput
   };
 
-  /// Throws ConfigError when the basis is asked for without a bridge.
+  /// `signal_shape`: axes of a signal. Throws ConfigError when the basis is asked for without a bridge.
   DriftModel(const ModelSettings& settings, const Interpolant& interpolant, std::optional<GaussianBridge> bridge,
-             Normalisation normalisation, ConditionEncoder encoder);
+             Normalisation normalisation, ConditionEncoder encoder, std::vector<std::int64_t> signal_shape);
 
   /// A network of this model's shape.
   std::unique_ptr<Network> make_network(RandomKey key) const;
@@ -67,6 +67,7 @@ class DriftModel {
   const ConditionEncoder& encoder() const { return encoder_; }
   const Normalisation& normalisation() const { return normalisation_; }
   const ModelSettings& settings() const { return settings_; }
+  const std::vector<std::int64_t>& signal_shape() const { return signal_shape_; }
 
  private:
   bool in_basis() const { return settings_.space == "basis"; }
@@ -80,6 +81,7 @@ class DriftModel {
   std::optional<GaussianBridge> bridge_;
   Normalisation normalisation_;
   ConditionEncoder encoder_;
+  std::vector<std::int64_t> signal_shape_;
 };
 
 }  // namespace unchannel

@@ -63,7 +63,12 @@ TEST(ExcessSlicedW2, VanishesForTheSameLawAndFindsTheExcessOfAnother) {
   const ExcessDistance wide = excess_sliced_w2(1.3 * normals(1000, 6, 7), reference, clean, directions);
   EXPECT_NEAR(wide.excess, 0.3, 0.03);
   EXPECT_NEAR(wide.excess * wide.excess, wide.distance * wide.distance - wide.floor * wide.floor, 1e-12);
-  EXPECT_THROW(excess_sliced_w2(normals(10, 6, 1), reference, clean, directions), ShapeError);
+  EXPECT_THROW(excess_sliced_w2(normals(999, 6, 1), reference, clean, directions), ShapeError);
+  // Several sets of clean rows: the mean of their squared floors.
+  const ExcessDistance two = excess_sliced_w2(normals(500, 6, 6), reference, clean, directions);
+  const double first = excess_sliced_w2(normals(500, 6, 6), reference, clean.slice(0, 0, 500), directions).floor;
+  const double second = excess_sliced_w2(normals(500, 6, 6), reference, clean.slice(0, 500), directions).floor;
+  EXPECT_NEAR(two.floor * two.floor, 0.5 * (first * first + second * second), 1e-12);
 }
 
 TEST(ExcessSlicedW2, PairedRowsDoNotHideAWrongLaw) {

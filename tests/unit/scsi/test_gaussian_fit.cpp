@@ -44,5 +44,28 @@ TEST(GaussianFit, DrawsWithTheSpreadOfTheSignals) {
   EXPECT_LT(fit.posterior_mean(c.observed).var(0).sum().item<double>() / total, 0.95);
 }
 
+TEST(GaussianFit, SpansAPlaneCompletely) {
+  // Nothing lies outside a basis of all directions, so the noise must be found by probing instead of by looking there.
+  EngineCase c;
+  const AwgnChannel channel(2, 1.0);
+  at::manual_seed(4);
+  const at::Tensor signals = at::randn({4000, 2}).mul(at::tensor({3.0F, 1.0F}));
+  const at::Tensor observed = channel.simulate(signals, {}, RandomKey(5), at::arange(4000, at::kLong));
+  write_rows(c.folder / "plane.h5", DatasetKind::observations, observed);
+  c.settings.data.observations = (c.folder / "plane.h5").string();
+  c.settings.start.components = 2;
+  c.settings.start.rounds = 3;
+  c.settings.start.em_steps = 20;
+  const Observations observations(c.settings.data, channel, RandomKey(1));
+  const GaussianFit fit = GaussianFit::fit(observations, channel, c.settings.start, RandomKey(2), {});
+  // Variances 9 and 1 under noise 1: standard errors of 10 sqrt(2/3744) = 0.23 and 2 sqrt(2/3744) = 0.05, and four times that of probing.
+  EXPECT_NEAR(fit.model().covariance_RR.trace().item<double>(), 10.0, 1.0);
+  const GaussianBridge bridge(fit.model(), Interpolant(c.settings.interpolant));
+  const GaussianBridge::Features features = bridge.evaluate(at::full({1}, 8, at::kLong), observed.unsqueeze(0));
+  const at::Tensor mean = bridge.decode(features.signal_GNR)[0];
+  const double exact = std::sqrt(0.5 * (9.0 / 10.0 + 0.5));
+  EXPECT_NEAR(rmse(mean, signals), exact, 0.05 * exact);
+}
+
 }  // namespace
 }  // namespace unchannel

@@ -12,8 +12,16 @@ TEST(ConditionEncoder, SendsWideLatentsToPlanesAndNarrowOnesToConditions) {
   const ConditionEncoder encoder = ConditionEncoder::fit(latents, 16);
   EXPECT_EQ(encoder.planes(), 1);
   EXPECT_EQ(encoder.conditions(), 1);
-  EXPECT_EQ(encoder.planes_BPD(latents).sizes(), at::IntArrayRef({9, 1, 16}));
+  EXPECT_EQ(encoder.planes_BPS(latents).sizes(), at::IntArrayRef({9, 1, 16}));
   EXPECT_EQ(encoder.conditions_BC(latents).sizes(), at::IntArrayRef({9, 1}));
+}
+
+TEST(ConditionEncoder, SpreadsALatentOfSeveralPlanes) {
+  const std::map<std::string, at::Tensor> latents = {{"gain", at::rand({9, 2, 4, 4})}, {"mask", at::rand({9, 1, 4, 4})}};
+  const ConditionEncoder encoder = ConditionEncoder::fit(latents, 16);
+  EXPECT_EQ(encoder.planes(), 3);
+  EXPECT_EQ(encoder.planes_BPS(latents).sizes(), at::IntArrayRef({9, 3, 16}));
+  EXPECT_EQ(encoder.conditions(), 0);
 }
 
 TEST(ConditionEncoder, NamesTheLatentThatIsMissing) {

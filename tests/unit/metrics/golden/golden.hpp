@@ -10,4 +10,6 @@ inline constexpr double kEnergy = 0.00317760784810339;
 inline constexpr double kEnergyPaired = 0.0493886649571316;
 inline constexpr double kBandwidth = 2.97264069428762;
 inline constexpr double kMmdSquared = -0.00598179972857604;
+inline constexpr double kSsim0 = 0.867519651065614;
+inline constexpr double kSsim1 = 0.875261214488156;
 }  // namespace golden
