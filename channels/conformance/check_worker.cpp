@@ -1,13 +1,13 @@
 #include "check_worker.hpp"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <unchannel/plugin_host/process_limits.hpp>
 
 #include "check_report.hpp"
 #include "check_runner.hpp"
@@ -43,8 +43,8 @@ CheckAnswer run_check(const CheckInfo& info, const CheckRequest& request) {
 
 void prepare_process() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a parent that dies takes a hanging check with it
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
+  forbid_core_files();
+  limit_private_memory(half_of_memory_bytes());
 }
 
 int usage(const std::string& problem) {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include <unchannel/random.h>
+
 #include "checks.hpp"
 #include "prior_law.hpp"
 #include "samples.hpp"
@@ -103,11 +105,30 @@ void expect_discrete(const std::vector<double>& values, const PriorLaw& law, con
   check<CheckFailed>(std::abs(z_variance) < kMostSigmas, "latent {} has the variance {:.5g}; its prior has {:.5g}.", id, m.variance, v);
 }
 
-void expect_law(const std::vector<double>& values, const PriorLaw& law, const LatentDescription& latent, nlohmann::json& detail) {
+/// uniform(a, b) of an integer latent: each integer of [a, b] is equally likely. A uniform number of width one around each value makes the law
+/// continuous, with the same text for both.
+void make_continuous(std::vector<double>& values, PriorLaw& law, const std::string& id) {
+  law.a = std::ceil(law.a);
+  law.b = std::floor(law.b);
+  check<CheckFailed>(law.a <= law.b, "latent {}: its prior's interval contains no integer.", id);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    check<CheckFailed>(values[i] >= law.a && values[i] <= law.b, "latent {}: {} was drawn, which its law does not contain.", id, values[i]);
+    values[i] += static_cast<double>(unchannel_uniform(0x646974686572, i, 0, 0)) - 0.5;
+  }
+  law.a -= 0.5;
+  law.b += 0.5;
+}
+
+void expect_law(std::vector<double> values, PriorLaw law, const LatentDescription& latent, nlohmann::json& detail) {
   if (law.degenerate()) {
     return expect_constant(values, law.kind == PriorLaw::Kind::lognormal ? std::exp(law.a) : law.a, latent.id);
   }
   if (!law.continuous()) return expect_discrete(values, law, latent.id);
+  if (latent.dtype != UNCHANNEL_LATENT_F32) {
+    check<CheckFailed>(law.kind == PriorLaw::Kind::uniform, "latent {} is an integer, its prior {} is a law of real numbers.", latent.id,
+                       latent.prior);
+    make_continuous(values, law, latent.id);
+  }
   const double distance = kolmogorov_smirnov(values, law);
   detail["kolmogorov_smirnov"][latent.id] = distance;
   const Moments m = moments(values);
@@ -127,9 +148,9 @@ void check_latent_prior(const CheckRequest& request, nlohmann::json& detail) {
   const auto laws = laws_of(*instance);
   const auto tested = std::count_if(laws.begin(), laws.end(), [](const PriorLaw& law) { return law.testable(); });
   if (tested == 0) throw CheckSkipped("no latent with a law of its own is active in this configuration.");
-  const auto values = draw(*instance, laws);
+  auto values = draw(*instance, laws);
   for (std::size_t i = 0; i < laws.size(); ++i) {
-    if (laws[i].testable()) expect_law(values[i], laws[i], subject.description().latents[i], detail);
+    if (laws[i].testable()) expect_law(std::move(values[i]), laws[i], subject.description().latents[i], detail);
   }
   detail["latents"] = tested;
 }

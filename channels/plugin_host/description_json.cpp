@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <unchannel/base/error.hpp>
 
 #include "description.hpp"
 
@@ -81,7 +82,11 @@ ParameterDescription parameter_from_json(const nlohmann::json& json) {
   if (p.type == UNCHANNEL_TYPE_F64) {
     p.min_f64 = json.value("min", -kInfinity);
     p.max_f64 = json.value("max", kInfinity);
-    if (p.default_value.is_string()) p.default_value = p.default_value == "inf" ? kInfinity : -kInfinity;
+    if (p.default_value.is_string()) {
+      const bool negative = p.default_value == "-inf";
+      check<PluginError>(negative || p.default_value == "inf", "parameter {}: its default {} is no number.", p.id, p.default_value.dump());
+      p.default_value = negative ? -kInfinity : kInfinity;
+    }
   }
   if (p.type == UNCHANNEL_TYPE_I64) {
     json.at("min").get_to(p.min_i64);

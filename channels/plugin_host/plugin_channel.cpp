@@ -1,11 +1,11 @@
 #include "plugin_channel.hpp"
 
 #include <algorithm>
+#include <clocale>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/stop_signal.hpp>
 
 #include "parameters.hpp"
-#include "process_state.hpp"
 
 namespace unchannel {
 namespace {
@@ -134,6 +134,7 @@ void PluginChannel::configure(const ChannelShape& x_shape, const nlohmann::json&
     throw PluginError(fmt::format("{}configure changes the process: {}. A plugin must leave them alone.", place(), changed));
   }
   settle_status("configure", status, error);
+  calls_inspected_ = 0;
   active_.set = false;  // the plugin's state has changed; if the result is unusable there is no configuration
   Configuration next = accept(result, shapes);
   next.x_shape = x_shape;
@@ -200,11 +201,32 @@ PluginSampleFailures PluginChannel::run(const BatchCall& call) const {
   frame.settle = settle_;
   frame.pool = pool_.get();
   frame.workspaces = &workspaces_;
+  // Everything is compared after the first calls; after each, what costs next to nothing.
+  const bool is_early = calls_inspected_.load(std::memory_order_relaxed) < kCallsInspected;
+  const std::optional<ProcessState> before = is_early ? std::optional(ProcessState::capture()) : std::nullopt;
+  const std::string locale = std::setlocale(LC_ALL, nullptr);
   CallOutcome outcome = run_call(frame, call.ids, call.count, [&](CallTensors& tensors, const unchannel_batch& batch) {
     return call.kind == CallKind::kDrawLatents ? draw_latents_part(call, tensors, batch) : call_part(call, tensors, batch);
   });
+  if (before || locale != std::setlocale(LC_ALL, nullptr)) {
+    check_left_alone(call_name(call.kind), before, locale);
+  }
   settle_status(call_name(call.kind), outcome.status, outcome.error);
   return std::move(outcome.failures);
+}
+
+void PluginChannel::check_left_alone(const char* function, const std::optional<ProcessState>& before, const std::string& locale) const {
+  std::string changed;
+  if (before) {
+    calls_inspected_.fetch_add(1, std::memory_order_relaxed);
+    changed = before->difference(ProcessState::capture());
+    if (!changed.empty()) before->restore();
+  } else {
+    changed = fmt::format("the locale ('{}' became '{}')", locale, std::setlocale(LC_ALL, nullptr));
+    std::setlocale(LC_ALL, locale.c_str());
+  }
+  if (changed.empty()) return;
+  settle_status(function, UNCHANNEL_INSTANCE_BROKEN, fmt::format("it changes the process: {}. A plugin must leave them alone.", changed));
 }
 
 namespace {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unchannel/base/error.hpp>
@@ -10,6 +11,7 @@
 #include "description.hpp"
 #include "library.hpp"
 #include "plugin_instance.hpp"
+#include "process_state.hpp"
 #include "registry.hpp"
 
 namespace unchannel {
@@ -65,6 +67,8 @@ class PluginChannel final : public PluginInstance {
   std::int32_t call_part(const BatchCall& call, CallTensors& tensors, const unchannel_batch& batch) const;
   template <class Args>
   Args signal_args(const BatchCall& call, CallTensors& tensors, const std::vector<const unchannel_tensor*>& latents) const;
+  /// Throws PluginStatusError, and puts back, what a call has changed of the process; `before`: of the first calls, else the locale alone.
+  void check_left_alone(const char* function, const std::optional<ProcessState>& before, const std::string& locale) const;
   void settle_status(const char* function, std::int32_t status, const std::string& error) const;
 
   Library& library_;
@@ -75,6 +79,8 @@ class PluginChannel final : public PluginInstance {
   bool settle_;
   mutable std::shared_mutex mutex_;  // configure and serial calls hold it alone, reentrant calls share it
   mutable std::atomic<bool> broken_{false};
+  static constexpr int kCallsInspected = 3;  ///< after each configure, with 64 questions to the kernel each
+  mutable std::atomic<int> calls_inspected_{0};
   mutable WorkspacePool workspaces_;
 };
 

@@ -1,7 +1,6 @@
 #include "probe_worker.hpp"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "elf_file.hpp"
 #include "host.hpp"
 #include "library.hpp"
+#include "process_limits.hpp"
 #include "process_state.hpp"
 #include "program_manifest.hpp"
 #include "program_plugin.hpp"
@@ -68,8 +68,8 @@ nlohmann::json examine(const std::filesystem::path& file, const std::function<vo
 
 int probe_in_this_process(const std::filesystem::path& file) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a parent that dies takes a hanging probe with it
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
+  forbid_core_files();
+  limit_private_memory(half_of_memory_bytes());
   try {
     if (is_program_plugin(file) && !is_program_manifest(file)) probe_program(file);  // which has its own words on the standard output
   } catch (const PluginError& error) {

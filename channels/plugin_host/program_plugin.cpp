@@ -115,6 +115,7 @@ void check_description(const ChannelDescription& channel) {
 int serve_program(const ServeSettings& settings) {
   forbid_core_files();
   limit_private_memory(settings.memory_limit_bytes);
+  limit_library_threads(settings.threads);
   let_programs_keep_freed_memory();
   const std::vector<std::string> command = serve_command(settings);
   const pid_t self = ::getpid();

@@ -220,9 +220,9 @@ class Server {
     check<ProtocolError>(!shared || arena_, "the call's data are in shared memory, but hello offered none.");
     const auto output_bytes = message.header.value("output_bytes", std::uint64_t{0});
     if (shared) arena_->follow();
-    // Inline results are allocated after the sizes of the outputs, not on the word of one number.
-    const std::uint64_t possible = std::uint64_t{1} << 40;
-    check<ProtocolError>(output_bytes <= possible, "a call asks for {} bytes of results.", output_bytes);
+    const std::uint64_t possible = most_output_bytes(message.payload.size());
+    check<ProtocolError>(shared || output_bytes <= possible, "a call asks for {} bytes of results; what it names needs {} at most.", output_bytes,
+                         possible);
     std::vector<char> results(shared ? 0 : output_bytes);
     const std::span<const char> inputs = shared ? std::span<const char>(arena_->memory()) : std::span<const char>(message.payload);
     OwnedCall owned = read_call(channel(), message.header, inputs, shared ? arena_->memory() : std::span<char>(results));
@@ -231,6 +231,18 @@ class Server {
     if (!shared) return;
     const auto kind = static_cast<std::size_t>(owned.call.kind);
     if (auto header = KeyedHeader::make(std::move(text), owned.call.key)) known_[kind].emplace(*std::move(header), std::move(owned));
+  }
+
+  /// Of a call whose inputs came with the message: every call has an input of 4 bytes at least for each sample.
+  std::uint64_t most_output_bytes(std::uint64_t input_bytes) {
+    const std::uint64_t samples = input_bytes / 4 + 1;
+    std::uint64_t elements = static_cast<std::uint64_t>(element_count(channel().x_shape(), "x")) +
+                             static_cast<std::uint64_t>(element_count(channel().y_shape(), "y")) + 2;
+    for (const LatentLayout& layout : channel().latent_layouts()) elements += static_cast<std::uint64_t>(layout.size);
+    std::uint64_t bytes = 0;
+    constexpr std::uint64_t kAlignment = 64 * 1024;  // of the buffers
+    if (__builtin_mul_overflow(samples, 8 * elements, &bytes)) return std::uint64_t{1} << 40;
+    return std::min(bytes + kAlignment, std::uint64_t{1} << 40);
   }
 
   void forget_calls() {
@@ -292,6 +304,7 @@ int serve_plugin(const ServeSettings& settings) {
   HostStream stream;
   if (settings.end_with_host) end_with_host(stream.in());
   limit_private_memory(settings.memory_limit_bytes);
+  limit_library_threads(settings.threads);
   keep_freed_memory();
   Server server(settings, stream);
   try {

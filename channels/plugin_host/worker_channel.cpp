@@ -1,7 +1,5 @@
 #include "worker_channel.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -10,6 +8,7 @@
 #include "failed_call.hpp"
 #include "keyed_header.hpp"
 #include "parameters.hpp"
+#include "process_limits.hpp"
 
 namespace unchannel {
 namespace {
@@ -20,7 +19,7 @@ constexpr std::size_t kFilesSaved = 100;
 
 std::uint64_t memory_limit_bytes(double gib) {
   if (gib > 0) return static_cast<std::uint64_t>(gib * 1024 * 1024 * 1024);
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 2;
+  return half_of_memory_bytes();
 }
 
 /// memcpy writes megabytes past the caches, into memory that the worker reads at once.
@@ -65,6 +64,7 @@ WorkerChannel::WorkerChannel(WorkerSource source, const IsolationSettings& setti
   description_ = std::move(source.channel);
   offers_ = description_.capabilities;
   file_ = {probe.file, probe.sha256, probe.abi};
+  probe_ = probe;
   command_ = {source.worker.string(),
               "--serve",
               probe.file.string(),
@@ -126,6 +126,7 @@ void WorkerChannel::discard_worker() const {
 }
 
 void WorkerChannel::start_worker() const {
+  PluginRegistry::check_unchanged(probe_);
   process_ = std::make_unique<WorkerProcess>(command_, [this](const nlohmann::json& note) {
     if (note.at("type") == "progress" && progress_) progress_(note.value("fraction", 0.0), note.value("what", ""));
     if (note.at("type") == "log" && log_) log_(note.value("level", UNCHANNEL_LOG_INFO), description_.id, note.value("text", ""));
@@ -134,10 +135,11 @@ void WorkerChannel::start_worker() const {
   constexpr std::uint64_t kFirstShare = 1;
   process_->arena().grow(kFirstShare);
   const Message hello = ask(*process_, hello_message(kFirstShare), "hello");
-  check<PluginError>(hello.header.value("protocol", 0) == kProtocolVersion,
-                     "{}the worker speaks version {} of the worker protocol, this program version {}.", place(),
-                     hello.header.value("protocol", 0), kProtocolVersion);
-  shared_ = hello.header.value("shared_memory", false);
+  const auto protocol = hello.header.find("protocol"), shared = hello.header.find("shared_memory");
+  const std::int64_t version = protocol != hello.header.end() && protocol->is_number_integer() ? protocol->get<std::int64_t>() : 0;
+  check<PluginError>(version == kProtocolVersion, "{}the worker speaks version {} of the worker protocol, this program version {}.", place(),
+                     version, kProtocolVersion);
+  shared_ = shared != hello.header.end() && shared->is_boolean() && shared->get<bool>();
   ask(*process_, create_message(description_.id, threads_), "created");
   if (active_.set) send_configuration(*process_);
 }

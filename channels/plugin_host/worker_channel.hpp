@@ -81,6 +81,7 @@ class WorkerChannel final : public PluginInstance {
 
   IsolationSettings settings_;
   PluginFile file_;
+  ProbeResult probe_;  ///< what a respawned worker must find unchanged
   std::vector<std::string> command_;
   std::uint32_t threads_;
   LogSink log_;

@@ -195,6 +195,8 @@ Message WorkerProcess::exchange(const std::string& what, std::string_view header
     }
   } catch (const ProtocolError& error) {
     fail(fmt::format("the worker process does not speak the protocol: {}", error.what()));
+  } catch (const nlohmann::json::exception& error) {  // a log or progress message with a field of the wrong type
+    fail(fmt::format("the worker process does not speak the protocol: {}", error.what()));
   }
 }
 

@@ -12,7 +12,9 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 
 // Further letters: R = m + 1 rows of an object, the observation first
 namespace unchannel::diagnostics {
@@ -84,6 +86,7 @@ at::Tensor residual_pvalues(const Channel& channel, const at::Tensor& x_BD, cons
     const Latents latents = rows_of(given, begin, end);
     at::Tensor rows_BRM = at::empty({end - begin, R, M}, at::kFloat);
     rows_BRM.select(1, 0).copy_(at::where(valid, y_BM.slice(0, begin, end).to(at::kFloat), at::zeros({}, at::kFloat)));
+    const FailureWatch watch(channel);
     for (std::int64_t r = 1; r < R; ++r)  // one key a replica, ids as they are: the same numbers for any batch
       rows_BRM.select(1, r).copy_(measure(channel, x, latents, key.derive(static_cast<std::uint64_t>(r)), ids).reshape({end - begin, M}));
     rows_BRM = at::where(valid.unsqueeze(1), rows_BRM, at::zeros({}, at::kFloat));
@@ -91,6 +94,7 @@ at::Tensor residual_pvalues(const Channel& channel, const at::Tensor& x_BD, cons
     const at::Tensor statistic_BR = statistics(rows_BRM, valid.to(at::kFloat), options.widths);
     const at::Tensor at_least = (statistic_BR.slice(1, 1, R) >= statistic_BR.slice(1, 0, 1)).sum(1).to(at::kDouble);
     p_B.slice(0, begin, end).copy_((at_least + 1) / static_cast<double>(R));
+    if (const at::Tensor weight = watch.weight_B(end - begin); weight.defined()) p_B.slice(0, begin, end).masked_fill_(weight.eq(0), NAN);
   }
   return p_B;
 }

@@ -31,6 +31,7 @@ struct ResidualPvalueOptions {
 /// x_BD [B, D], y_BM [B, M] float32 · `given`: latents [B, L…] that came with the observations (visible ones; source "own" or "data") ·
 /// valid_BM: 1 where the observation counts, undefined: everywhere · ids_B [B] int64, the objects' global numbers: results do not depend on the batch ·
 /// returns [B] float64. Throws ShapeError, ConfigError, DataError (not finite).
+/// NaN for an object of which a simulation failed.
 at::Tensor residual_pvalues(const Channel& channel, const at::Tensor& x_BD, const at::Tensor& y_BM, const Latents& given, RandomKey key,
                             const at::Tensor& ids_B, const at::Tensor& valid_BM = {}, const ResidualPvalueOptions& options = {});
 

@@ -10,26 +10,23 @@ namespace {
 
 NetworkInput select_rows(const NetworkInput& input, const at::Tensor& rows) {
   NetworkInput part = input;
-  for (at::Tensor* tensor : {&part.x_BD, &part.t_B, &part.planes_BPS, &part.conditions_BC, &part.ids_B, &part.fold_B}) {
+  for (at::Tensor* tensor : {&part.x_BD, &part.t_B, &part.planes_BPS, &part.conditions_BC, &part.ids_B, &part.member_B}) {
     if (tensor->defined()) *tensor = tensor->index_select(0, rows);
   }
   return part;
 }
 
-/// Networks of one architecture that learn from disjoint shares (folds) of the observations.
+/// Networks of one architecture, none of which learns from all observations.
 class Committee final : public Network {
  public:
   explicit Committee(std::vector<std::unique_ptr<Network>> members) : members_(std::move(members)) {}
 
   at::Tensor forward(const NetworkInput& input) override {
-    if (!input.fold_B.defined()) return mean_without(-1, input);
+    if (!input.member_B.defined()) return mean(input);
     std::vector<at::Tensor> rows, outputs;
     for (std::size_t m = 0; m < members_.size(); ++m) {
-      const auto fold = static_cast<std::int64_t>(m);
-      rows.push_back(input.fold_B.eq(fold).nonzero().squeeze(1));
-      if (rows.back().numel() == 0) continue;
-      const NetworkInput part = select_rows(input, rows.back());
-      outputs.push_back(input.training ? members_[m]->forward(part) : mean_without(fold, part));
+      rows.push_back(input.member_B.eq(static_cast<std::int64_t>(m)).nonzero().squeeze(1));
+      if (rows.back().numel() > 0) outputs.push_back(members_[m]->forward(select_rows(input, rows.back())));
     }
     return at::cat(outputs).index_select(0, at::cat(rows).argsort());
   }
@@ -43,17 +40,13 @@ class Committee final : public Network {
   }
 
  private:
-  /// Mean output of all members but `excluded` (−1: of all).
-  at::Tensor mean_without(std::int64_t excluded, const NetworkInput& input) {
+  at::Tensor mean(const NetworkInput& input) {
     at::Tensor sum;
-    double count = 0.0;
-    for (std::size_t m = 0; m < members_.size(); ++m) {
-      if (static_cast<std::int64_t>(m) == excluded) continue;
-      const at::Tensor output = members_[m]->forward(input);
+    for (const auto& member : members_) {
+      const at::Tensor output = member->forward(input);
       sum = sum.defined() ? sum + output : output;
-      count += 1.0;
     }
-    return sum / count;
+    return sum / static_cast<double>(members_.size());
   }
 
   std::vector<std::unique_ptr<Network>> members_;

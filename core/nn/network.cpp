@@ -31,8 +31,8 @@ void ModelSettings::visit(SettingsVisitor& visitor) {
                  1.0, 1e6);
   visitor.number({"dropout", "Dropout probability inside residual blocks; off in transport."}, dropout, 0.0, 0.95);
   visitor.integer({"members",
-                   "Networks of a committee. Each learns from its own share of the observations, whose signals the other members restore; "
-                   "so no network is taught its own errors about a row. Restorations of new rows average all. 1: a single network."},
+                   "Networks of a committee. Each learns from all observations but its own share, and restores that share in training; so no "
+                   "network is taught its own errors about a row. Restorations of new rows average all. 1: a single network."},
                   members, 1, 16);
   visitor.choice({"precision",
                   "Arithmetic of the network: float32, bfloat16 by autocast (weights stay float32), or auto: bfloat16 where the processor "

@@ -54,9 +54,8 @@ struct NetworkInput {
   bool training = false;       ///< dropout on
   RandomKey dropout_key{0};    ///< keyed by step; samples by `ids_B`
   at::Tensor ids_B;            ///< int64, needed when training with dropout
-  /// Committees only: int64 fold of each row. In training its own member answers, else the mean of the others; undefined: the mean of
-  /// all. A single network ignores it.
-  at::Tensor fold_B;
+  /// Committees only: int64 member that answers each row; undefined: the mean of all. A single network ignores it.
+  at::Tensor member_B;
 };
 
 /// A learned function (t, x, latents) → [B, K, D]. Its output layer starts at zero, so that training starts from the fixed skip.

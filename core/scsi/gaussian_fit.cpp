@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/transport/solver.hpp>
 
 #include "held_out_spectrum.hpp"
@@ -82,11 +83,13 @@ void probe_response(GaussianModel& model, const Channel& channel, const Latents&
     const at::Tensor x_BD = a_BR.matmul(model.basis_DR.t()) + model.mean_D;
     Latents used;
     const Latents given = bootstrap_latents(observed_latents, count, key.derive(2).derive(static_cast<std::uint64_t>(begin)));
+    const FailureWatch watch(channel);
     const at::Tensor raw_BM = measure(channel, x_BD, given, key.derive(3), ids_B, &used);
     const Projection seen = project(channel.lift(raw_BM, used), model.mean_D, model.basis_DR);
-    a_list.push_back(a_BR);
-    q_list.push_back(seen.q_BR);
-    level_list.push_back(seen.level2_B);
+    const at::Tensor weight_B = watch.weight_B(count);
+    a_list.push_back(valid_rows(a_BR, weight_B));
+    q_list.push_back(valid_rows(seen.q_BR, weight_B));
+    level_list.push_back(valid_rows(seen.level2_B, weight_B));
   }
   const at::Tensor a_NR = at::cat(a_list).to(at::kDouble), q_NR = at::cat(q_list).to(at::kDouble);
   const at::Tensor log_level_N = 0.5 * at::cat(level_list).to(at::kDouble).log();
@@ -165,10 +168,12 @@ ObservedSample read_sample(const Observations& observations, std::int64_t dimens
   ObservedSample sample{at::empty({rows, dimension}), {}};
   std::int64_t count = 0;
   observations.for_each_training_block(kBlockRows, rows, [&](const ObservationBatch& batch) {
-    sample.y_ND.slice(0, count, count + batch.lifted_BD.size(0)) = batch.lifted_BD;
-    for (const auto& [name, values] : batch.latents) latents[name].push_back(values);
-    count += batch.lifted_BD.size(0);
+    const at::Tensor y_BD = valid_rows(batch.lifted_BD, batch.weight_B);
+    sample.y_ND.slice(0, count, count + y_BD.size(0)) = y_BD;
+    for (const auto& [name, values] : batch.latents) latents[name].push_back(valid_rows(values, batch.weight_B));
+    count += y_BD.size(0);
   });
+  sample.y_ND = sample.y_ND.slice(0, 0, count);
   for (const auto& [name, list] : latents) sample.latents.emplace(name, at::cat(list));
   return sample;
 }

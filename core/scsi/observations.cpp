@@ -7,6 +7,7 @@
 #include <set>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 
 namespace unchannel {
 namespace {
@@ -42,6 +43,12 @@ std::vector<LatentSpec> latents_from_data(const DatasetReader& reader, const Cha
   return needed;
 }
 
+void lift(ObservationBatch& batch, const Channel& channel) {
+  const FailureWatch watch(channel);
+  batch.lifted_BD = channel.lift(batch.raw_BM, batch.latents);
+  batch.weight_B = watch.weight_B(batch.lifted_BD.size(0));
+}
+
 ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel, const std::vector<LatentSpec>& from_data,
                             const std::vector<std::uint64_t>& rows) {
   ObservationBatch result;
@@ -50,7 +57,7 @@ ObservationBatch read_batch(const DatasetReader& reader, const Channel& channel,
   for (const LatentSpec& spec : from_data) {
     result.latents.emplace(spec.name, latent_tensor(reader.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()), spec));
   }
-  result.lifted_BD = channel.lift(result.raw_BM, result.latents);
+  lift(result, channel);
   return result;
 }
 
@@ -126,7 +133,7 @@ ObservationBatch Observations::next(std::int64_t count) {
   result.raw_BM = at::empty({count, static_cast<std::int64_t>(reader_.dim())}, at::kFloat);
   std::copy(batch.rows.begin(), batch.rows.end(), result.raw_BM.data_ptr<float>());
   for (const LatentSpec& spec : from_data_) result.latents.emplace(spec.name, latent_tensor(batch.latents.at(spec.name), count, spec));
-  result.lifted_BD = channel_.lift(result.raw_BM, result.latents);
+  lift(result, channel_);
   return result;
 }
 

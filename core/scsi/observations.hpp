@@ -22,6 +22,7 @@ struct ObservationBatch {
   at::Tensor raw_BM;
   at::Tensor lifted_BD;
   Latents latents;                  ///< those the file has and the channel declares
+  at::Tensor weight_B;              ///< float32, 0 where lift failed and lifted_BD holds zeros; undefined when it never did
 
   /// `rows` as an int64 tensor [B].
   at::Tensor row_numbers() const;

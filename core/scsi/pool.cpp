@@ -32,8 +32,14 @@ void Pool::add(const ObservationBatch& observed, const at::Tensor& signals_BD) {
   write_ring(signals_PD_, signals_BD, next_, capacity_);
   write_ring(lifted_PD_, observed.lifted_BD, next_, capacity_);
   write_ring(rows_P_, observed.row_numbers(), next_, capacity_);
+  write_ring(weight_P_, observed.weight_B.defined() ? observed.weight_B : at::ones({signals_BD.size(0)}), next_, capacity_);
   for (const auto& [name, values] : observed.latents) write_ring(latents_[name], values, next_, capacity_);
   next_ = (next_ + signals_BD.size(0)) % capacity_;
+}
+
+at::Tensor Pool::weights(const at::Tensor& index_B) const {
+  const at::Tensor weight_B = weight_P_.index_select(0, index_B);
+  return weight_B.all().item<bool>() ? at::Tensor() : weight_B;
 }
 
 Latents Pool::latents(const at::Tensor& index_B) const {
@@ -43,8 +49,11 @@ Latents Pool::latents(const at::Tensor& index_B) const {
 }
 
 std::map<std::string, at::Tensor> Pool::tensors() const {
-  std::map<std::string, at::Tensor> result = {
-      {"signals", signals_PD_}, {"observations", lifted_PD_}, {"rows", rows_P_}, {"state", at::tensor({capacity_, next_}, at::kLong)}};
+  std::map<std::string, at::Tensor> result = {{"signals", signals_PD_},
+                                              {"observations", lifted_PD_},
+                                              {"rows", rows_P_},
+                                              {"weights", weight_P_},
+                                              {"state", at::tensor({capacity_, next_}, at::kLong)}};
   for (const auto& [name, values] : latents_) result.emplace("latents." + name, values);
   return result;
 }
@@ -53,6 +62,7 @@ void Pool::restore(const std::map<std::string, at::Tensor>& tensors) {
   signals_PD_ = tensors.at("signals");
   lifted_PD_ = tensors.at("observations");
   rows_P_ = tensors.at("rows");
+  weight_P_ = tensors.at("weights");
   capacity_ = tensors.at("state")[0].item<std::int64_t>();
   next_ = tensors.at("state")[1].item<std::int64_t>();
   for (const auto& [name, values] : tensors) {

@@ -28,6 +28,8 @@ class Pool {
   at::Tensor signals(const at::Tensor& index_B) const { return signals_PD_.index_select(0, index_B); }
   at::Tensor observations(const at::Tensor& index_B) const { return lifted_PD_.index_select(0, index_B); }
   Latents latents(const at::Tensor& index_B) const;
+  /// [B] float32, 0 for observations that could not be lifted; undefined when all could.
+  at::Tensor weights(const at::Tensor& index_B) const;
   /// Their row numbers in the file of observations, int64.
   at::Tensor rows(const at::Tensor& index_B) const { return rows_P_.index_select(0, index_B); }
 
@@ -37,7 +39,7 @@ class Pool {
  private:
   std::int64_t capacity_ = 0;
   std::int64_t next_ = 0;
-  at::Tensor signals_PD_, lifted_PD_, rows_P_;
+  at::Tensor signals_PD_, lifted_PD_, rows_P_, weight_P_;
   Latents latents_;
 };
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/transport/solver.hpp>
 
 namespace unchannel {
@@ -25,6 +26,7 @@ ProbedResponse probe_response_basis(const Channel& channel, const at::Tensor& me
   }
   at::Tensor gram_DD = at::zeros({dimension, dimension}, at::kDouble), cross_DD = at::zeros_like(gram_DD);
   at::Tensor x_sum_D = at::zeros({dimension}, at::kDouble), y_sum_D = at::zeros_like(x_sum_D);
+  std::int64_t valid = 0;
   for (std::int64_t begin = 0; begin < probes; begin += kBlock) {
     const std::int64_t end = std::min(probes, begin + kBlock);
     const at::Tensor ids_B = at::arange(begin, end, at::kLong);
@@ -38,14 +40,17 @@ ProbedResponse probe_response_basis(const Channel& channel, const at::Tensor& me
       used = channel.draw_latents(key.derive(3), ids_B, x_BD);
       for (const auto& [name, values] : latents) used.insert_or_assign(name, values.slice(0, begin, end));
     }
+    const FailureWatch watch(channel);
     const at::Tensor raw_BM = channel.has_mean() ? channel.mean(x_BD, used) : channel.simulate(x_BD, used, key.derive(3), ids_B);
-    const at::Tensor x_wide = white_BD.to(at::kDouble), y_wide = (channel.lift(raw_BM, used) - mean_D).to(at::kDouble);
+    const at::Tensor seen_BD = channel.lift(raw_BM, used) - mean_D, weight_B = watch.weight_B(end - begin);
+    const at::Tensor x_wide = valid_rows(white_BD, weight_B).to(at::kDouble), y_wide = valid_rows(seen_BD, weight_B).to(at::kDouble);
     gram_DD.addmm_(x_wide.t(), x_wide);
     cross_DD.addmm_(x_wide.t(), y_wide);
     x_sum_D += x_wide.sum(0);
     y_sum_D += y_wide.sum(0);
+    valid += x_wide.size(0);
   }
-  const auto count = static_cast<double>(probes);
+  const auto count = static_cast<double>(valid);
   gram_DD -= at::outer(x_sum_D, x_sum_D) / count;
   cross_DD -= at::outer(x_sum_D, y_sum_D) / count;
   const at::Tensor response_DD = at::linalg_solve(gram_DD, cross_DD);  // row: signal element, column: observed element

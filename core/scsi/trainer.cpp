@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
 #include "trained_model.hpp"
@@ -35,6 +36,7 @@ ObservationBatch half_of(const ObservationBatch& rows, bool second) {
   half.rows.assign(rows.rows.begin() + begin, rows.rows.begin() + end);
   half.raw_BM = rows.raw_BM.slice(0, begin, end);
   half.lifted_BD = rows.lifted_BD.slice(0, begin, end);
+  if (rows.weight_B.defined()) half.weight_B = rows.weight_B.slice(0, begin, end);
   for (const auto& [name, values] : rows.latents) half.latents.emplace(name, values.slice(0, begin, end));
   return half;
 }
@@ -76,7 +78,7 @@ void Trainer::say(const std::string& text) const {
 }
 
 void Trainer::build_model(std::optional<GaussianBridge> bridge) {
-  const at::Tensor wide = early_stop_.lifted_BD.to(at::kDouble);
+  const at::Tensor wide = valid_rows(early_stop_.lifted_BD, early_stop_.weight_B).to(at::kDouble);
   Normalisation normalisation;
   normalisation.mean_D = bridge ? bridge->model().mean_D : wide.mean(0).to(at::kFloat);
   normalisation.scale = std::max(1e-12, (wide - normalisation.mean_D).square().mean().sqrt().item<double>());
@@ -151,6 +153,7 @@ void Trainer::resume() {
     }
     step_ = text.at("step");
     network_calls_ = text.at("network_calls");
+    refreshed_at_ = text.at("refreshed_at");
     loss_average_ = text.at("loss_average");
     elapsed_before_s_ = text.at("elapsed_s");
     optimiser_->set_updates(step_);
@@ -171,28 +174,36 @@ void Trainer::resume() {
 }
 
 void Trainer::run() {
-  while (step_ < settings_.scsi.steps) {
-    if (const int signal = observer_.stop_requested ? observer_.stop_requested() : 0; signal != 0) {
-      save_checkpoint();
-      throw InterruptedError(
-          fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_), signal);
-    }
-    const ScsiSettings& scsi = settings_.scsi;
-    if (scsi.refresh_every > 0 && step_ >= scsi.first_refresh && step_ % scsi.refresh_every == 0) refresh_pool();
-    const double loss = train_step();
-    check<NumericalError>(std::isfinite(loss),
-                          "step {}: the loss is not finite. The last checkpoint is intact; lower "
-                          "optimiser.learning_rate or use model.precision = \"float32\", then --resume.",
-                          step_);
-    loss_average_ =
-        step_ == 0 ? loss : loss_average_ + (loss - loss_average_) / std::min(kLossHorizonSteps, static_cast<double>(step_ + 1));
-    ++step_;
-    network_calls_ += kCallsPerStep;
-    if (observer_.progress) observer_.progress(step_, scsi.steps, fmt::format("loss {:.4f}{}", loss_average_, note_));
-    if (step_ % settings_.run.evaluate_every == 0 || step_ == scsi.steps) evaluate();
-    if (step_ % settings_.run.checkpoint_every == 0 || step_ == scsi.steps) save_checkpoint();
+  try {
+    while (step_ < settings_.scsi.steps) advance();
+    write_final_figures();
+  } catch (const PluginError& error) {
+    save_checkpoint();
+    throw PluginError(fmt::format("{} A checkpoint of step {} is written; repair the channel and continue with --resume.", error.what(), step_));
   }
-  write_final_figures();
+}
+
+void Trainer::advance() {
+  if (const int signal = observer_.stop_requested ? observer_.stop_requested() : 0; signal != 0) {
+    save_checkpoint();
+    throw InterruptedError(
+        fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_), signal);
+  }
+  const ScsiSettings& scsi = settings_.scsi;
+  // A step that failed after its refresh must not refresh again when it is resumed.
+  if (scsi.refresh_every > 0 && step_ >= scsi.first_refresh && step_ % scsi.refresh_every == 0 && refreshed_at_ != step_) refresh_pool();
+  const double loss = train_step();
+  check<NumericalError>(std::isfinite(loss),
+                        "step {}: the loss is not finite. The last checkpoint is intact; lower "
+                        "optimiser.learning_rate or use model.precision = \"float32\", then --resume.",
+                        step_);
+  loss_average_ =
+      step_ == 0 ? loss : loss_average_ + (loss - loss_average_) / std::min(kLossHorizonSteps, static_cast<double>(step_ + 1));
+  ++step_;
+  network_calls_ += kCallsPerStep;
+  if (observer_.progress) observer_.progress(step_, scsi.steps, fmt::format("loss {:.4f}{}", loss_average_, note_));
+  if (step_ % settings_.run.evaluate_every == 0 || step_ == scsi.steps) evaluate();
+  if (step_ % settings_.run.checkpoint_every == 0 || step_ == scsi.steps) save_checkpoint();
 }
 
 double Trainer::train_step() {
@@ -214,18 +225,26 @@ double Trainer::train_step() {
   return value;
 }
 
+ObservationBatch Trainer::next_rows(std::int64_t count) {
+  const StreamPosition before = observations_.position();
+  try {
+    return observations_.next(count);
+  } catch (const PluginError&) {  // in lift; the checkpoint of this step must read the same rows again
+    observations_.restore(before);
+    throw;
+  }
+}
+
 void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
-  const ObservationBatch batch = observations_.next(rows);
+  const ObservationBatch batch = next_rows(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
   const at::Tensor signals =
       model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(),
-                        key_.derive(Purpose::kTransportNoise), ids, folds_of(batch.row_numbers(), settings_.model));
+                        key_.derive(Purpose::kTransportNoise), ids, transporters_of(batch.row_numbers(), settings_.model));
   pool_.add(batch, signals);
-  // A row is transported by all members of a committee but its own.
-  const std::int64_t calls =
-      settings_.transport.in_training().drift_calls() * rows * std::max<std::int64_t>(1, settings_.model.members - 1);
-  network_calls_ += calls / (settings_.scsi.batch * settings_.scsi.resamples);
+  refreshed_at_ = step_;
+  network_calls_ += settings_.transport.in_training().drift_calls() * rows / (settings_.scsi.batch * settings_.scsi.resamples);
 }
 
 metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
@@ -235,8 +254,10 @@ metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   const at::Tensor ids = a.row_numbers();
   const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents),
                                                 settings_.transport.in_restoration(), key.derive(Purpose::kTransportNoise), ids);
+  const FailureWatch watch(channel_);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
-  return metrics::consistency_gap(simulated, b.lifted_BD);
+  const at::Tensor weight_B = both_weights(a.weight_B, watch.weight_B(simulated.size(0)));
+  return metrics::consistency_gap(valid_rows(simulated, weight_B), valid_rows(b.lifted_BD, b.weight_B));
 }
 
 void Trainer::monitor(nlohmann::json& line) {
@@ -282,6 +303,7 @@ void Trainer::save_checkpoint() const {
   TensorFile file;
   file.text = nlohmann::json({{"step", step_},
                               {"network_calls", network_calls_},
+                              {"refreshed_at", refreshed_at_},
                               {"loss_average", loss_average_},
                               {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
                               {"threads", at::get_num_threads()},

@@ -54,6 +54,8 @@ class Trainer {
   void fill_pool();
   at::Tensor start_signals(const ObservationBatch& batch);
   double train_step();
+  void advance();
+  ObservationBatch next_rows(std::int64_t count);
   void refresh_pool();
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
   void evaluate();
@@ -78,6 +80,7 @@ class Trainer {
   at::Tensor monitor_observations_, monitor_signals_, monitor_reference_;
   Latents monitor_latents_;
   std::int64_t step_ = 0;
+  std::int64_t refreshed_at_ = -1;  ///< step before which the pool was last refreshed
   std::int64_t network_calls_ = 0;
   double loss_average_ = 0.0;
   double elapsed_before_s_ = 0.0;

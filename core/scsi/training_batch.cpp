@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <unchannel/measurement/failure_watch.hpp>
+
 namespace unchannel {
 namespace {
 
@@ -49,8 +51,14 @@ at::Tensor where_rows(const at::Tensor& choose_B, const at::Tensor& a, const at:
 
 }  // namespace
 
-at::Tensor folds_of(const at::Tensor& rows_B, const ModelSettings& settings) {
+at::Tensor transporters_of(const at::Tensor& rows_B, const ModelSettings& settings) {
   return settings.members > 1 ? rows_B.remainder(settings.members) : at::Tensor();
+}
+
+at::Tensor learners_of(const at::Tensor& rows_B, std::int64_t step, const ModelSettings& settings) {
+  if (settings.members == 1) return {};
+  const at::Tensor turn_B = at::arange(rows_B.size(0), at::kLong).add_(step).remainder_(settings.members - 1);
+  return (transporters_of(rows_B, settings) + 1 + turn_B).remainder_(settings.members);
 }
 
 Latents visible_latents(const Channel& channel, const Latents& all) {
@@ -84,17 +92,15 @@ TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_
   const at::Tensor index_S = pool.size() == count ? at::arange(count, at::kLong) : draw_indices(pool_key, id, 1, count, pool.size());
   Pairs pairs;
   pairs.x_SD = pool.signals(index_S);
-  pairs.fold_S = folds_of(pool.rows(index_S), model_.settings());
+  pairs.learner_S = learners_of(pool.rows(index_S), step, model_.settings());
   const Latents own = pool.latents(index_S);
   const Latents bootstrapped = own.empty() ? Latents{} : pool.latents(draw_indices(pool_key, id, 2, count, pool.size()));
   const at::Tensor ids_S = at::arange(step * count, (step + 1) * count, at::kLong);
   Latents used;
+  const FailureWatch watch(channel_);
   pairs.y_SD = simulate_with_sources(channel_, pairs.x_SD, own, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S, &used);
   pairs.visible = visible_latents(channel_, used);
-  for (const FailedSample& failed : channel_.take_failed_samples()) {
-    if (!pairs.weight_S.defined()) pairs.weight_S = at::ones({count});
-    pairs.weight_S.data_ptr<float>()[failed.row] = 0.0F;
-  }
+  pairs.weight_S = both_weights(pool.weights(index_S), watch.weight_B(count));
   if (settings_.mixture < 1.0) {
     at::Tensor u_S = at::empty({count}, at::kFloat);
     key_.derive(Purpose::kMixture).uniform(id, 0, static_cast<std::uint32_t>(count), u_S.data_ptr<float>());
@@ -132,7 +138,7 @@ TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
   const at::Tensor conditions_SC = model_.encoder().conditions_BC(pairs.visible);
   if (planes_SPS.defined()) batch.context.planes_BPS = planes_SPS.index_select(0, pair_B);
   if (conditions_SC.defined()) batch.context.conditions_BC = conditions_SC.index_select(0, pair_B);
-  if (pairs.fold_S.defined()) batch.context.fold_B = pairs.fold_S.index_select(0, pair_B);
+  if (pairs.learner_S.defined()) batch.context.member_B = pairs.learner_S.index_select(0, pair_B);
   batch.context.training = true;
   batch.context.dropout_key = key_.derive(Purpose::kDropout).derive(id);
   batch.context.ids_B = row_B;

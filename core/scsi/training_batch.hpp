@@ -37,7 +37,7 @@ class TrainingBatcher {
     at::Tensor x_SD;
     at::Tensor y_SD;
     at::Tensor weight_S;
-    at::Tensor fold_S;
+    at::Tensor learner_S;
     Latents visible;
   };
   Pairs draw_pairs(const Pool& pool, std::int64_t step) const;
@@ -48,8 +48,10 @@ class TrainingBatcher {
   RandomKey key_;
 };
 
-/// Share of a committee that each row belongs to; undefined for a single network.
-at::Tensor folds_of(const at::Tensor& rows_B, const ModelSettings& settings);
+/// The member of a committee that transports each observation row and never learns from it; undefined for a single network.
+at::Tensor transporters_of(const at::Tensor& rows_B, const ModelSettings& settings);
+/// A member that learns from each row at this step, all others than the transporter in turn; undefined for a single network.
+at::Tensor learners_of(const at::Tensor& rows_B, std::int64_t step, const ModelSettings& settings);
 
 /// The latents of `all` that the model sees.
 Latents visible_latents(const Channel& channel, const Latents& all);

@@ -47,7 +47,7 @@ DriftModel::Prediction DriftModel::predict(Network& network, const at::Tensor& l
   input.training = context.training;
   input.dropout_key = context.dropout_key;
   input.ids_B = context.ids_B;
-  input.fold_B = context.fold_B;
+  input.member_B = context.member_B;
   GaussianBridge::Features features;
   if (bridge_) {
     features = bridge_->evaluate(level_G, interpolated_GND);
@@ -132,7 +132,7 @@ at::Tensor DriftModel::transport_batch(Network& network, const at::Tensor& y_ND,
 }
 
 at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
-                                 const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& fold_N) const {
+                                 const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& member_N) const {
   const at::NoGradGuard no_grad;
   const std::int64_t half_steps = how.solver == "midpoint" && interpolant_.epsilon() == 0.0 ? 2 * how.steps : how.steps;
   check<ConfigError>(interpolant_.levels() % half_steps == 0,
@@ -146,7 +146,7 @@ at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const
     Context context;
     if (planes_BPS.defined()) context.planes_BPS = planes_BPS.slice(0, begin, end);
     if (conditions_BC.defined()) context.conditions_BC = conditions_BC.slice(0, begin, end);
-    if (fold_N.defined()) context.fold_B = fold_N.slice(0, begin, end);
+    if (member_N.defined()) context.member_B = member_N.slice(0, begin, end);
     parts.push_back(transport_batch(network, y_ND.slice(0, begin, end), context, how.solver, how.steps, key, ids_N.slice(0, begin, end)));
   }
   return parts.empty() ? at::empty_like(y_ND) : at::cat(parts, 0);

@@ -34,7 +34,7 @@ class DriftModel {
     bool training = false;
     RandomKey dropout_key{0};
     at::Tensor ids_B;
-    at::Tensor fold_B;         ///< committees: see NetworkInput
+    at::Tensor member_B;       ///< committees: see NetworkInput
   };
 
   /// `signal_shape`: axes of a signal. Throws ConfigError when the basis is asked for without a bridge.
@@ -57,10 +57,10 @@ class DriftModel {
   at::Tensor loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ, const at::Tensor& noise_GNQ,
                   const at::Tensor& weight_GN) const;
 
-  /// Φ(y) [N, D] → [N, D] without gradients, in batches. ids_N and key are used by the SDE only. With fold_N [N] (may be undefined)
-  /// each row is transported by the members of a committee that do not learn from its fold.
+  /// Φ(y) [N, D] → [N, D] without gradients, in batches. ids_N and key are used by the SDE only. With member_N [N] (may be undefined)
+  /// each row is transported by that member of a committee, else by the mean of all.
   at::Tensor transport(Network& network, const at::Tensor& y_ND, const std::map<std::string, at::Tensor>& visible,
-                       const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& fold_N = {}) const;
+                       const Integration& how, RandomKey key, const at::Tensor& ids_N, const at::Tensor& member_N = {}) const;
 
   const Interpolant& interpolant() const { return interpolant_; }
   const std::optional<GaussianBridge>& bridge() const { return bridge_; }

@@ -2,6 +2,11 @@
 #include <gtest/gtest.h>
 #include <unchannel/random.h>
 
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <unchannel/plugin_host/isolation.hpp>
+#include <unchannel/plugin_host/registry.hpp>
+
 #include "plugin_driver.hpp"
 
 namespace {
@@ -29,6 +34,28 @@ TEST(FrozenPlugin, OfAbi10StillComputesTheSameObservations) {
   }
   EXPECT_EQ(channel.mean(x, {}).values, x.values);
   EXPECT_EQ(channel.configure({7}, {{"sigma", -0.5}}), UNCHANNEL_BAD_ARGUMENT);
+}
+
+/// The host that users have, in its own process and in a worker.
+TEST(FrozenPlugin, OfAbi10RunsInTodaysHost) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "the frozen binary is for x86-64";
+#endif
+  using namespace unchannel;
+  ::setenv("UNCHANNEL_WORKER", WORKER, 1);
+  const PluginRegistry plugins({.plugin_dirs = {UNCHANNEL_SOURCE_DIR "/tests/abi/frozen/x86_64"}, .default_folders = false, .threads = 1});
+  ASSERT_EQ(plugins.libraries().size(), 1U);
+  EXPECT_EQ(plugins.libraries()[0].probe.abi, "1.0");
+  const std::vector<float> x(6, 2.0F);
+  const std::vector<uint64_t> ids = {40, 41};
+  const uint64_t key = unchannel_derive(9, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
+  for (const Isolation mode : {Isolation::kInproc, Isolation::kProcess}) {
+    const auto channel = open_plugin(plugins, "org.example.awgn", {.mode = mode});
+    channel->configure({3}, {{"sigma", 0.5}});
+    std::vector<float> y(6);
+    EXPECT_TRUE(channel->simulate(9, ids, x.data(), {}, y.data()).empty());
+    for (uint32_t i = 0; i < 6; ++i) EXPECT_EQ(y[i], 2 + 0.5F * unchannel_normal(key, 40 + i / 3, i % 3, 0));
+  }
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ class Runner(unittest.TestCase):
             reader = Reader(garbled(dice, good))
             try:
                 while (message := reader.read()) is not None:
-                    self.assertIsInstance(message[0], dict)
+                    self.assertIsInstance(stream.read_header(message[0]), dict)
                     whole += 1
             except problems.ProtocolError as error:
                 self.assertTrue(str(error))
@@ -117,15 +117,16 @@ class Runner(unittest.TestCase):
     def server(self):
         main = runpy_main()
         server = main.Server(str(EXAMPLE), "", Reader())
-        server.answer({"type": "create", "channel": "org.example.binned_detector"}, b"")
-        return main, server, server.answer({"type": "configure", "x_shape": [D], "parameters": self.parameters(server)}, b"")
+        ask(server, {"type": "create", "channel": "org.example.binned_detector"})
+        ask(server, {"type": "configure", "x_shape": [D], "parameters": self.parameters(server)})
+        return main, server
 
     @staticmethod
     def parameters(server):
-        return {p["id"]: p["default"] for p in server.answer({"type": "describe"}, b"")[0]["channels"][0]["parameters"]}
+        return {p["id"]: p["default"] for p in ask(server, {"type": "describe"})[0]["channels"][0]["parameters"]}
 
     def test_wrong_questions_get_an_answer_with_a_reason(self):
-        main, server, _ = self.server()
+        main, server = self.server()
         dice, results, refusals = random.Random(2), 0, 0
         good = [call(), call("mean"), {"type": "configure", "x_shape": [D], "parameters": self.parameters(server)},
                 {"type": "create", "channel": "org.example.binned_detector"}, {"type": "hello", "shared_memory": {"descriptor": 0}}]
@@ -136,7 +137,8 @@ class Runner(unittest.TestCase):
             question = {**question, "output_bytes": min(question["output_bytes"], 4096)} if is_size(question.get("output_bytes")) else question
             host = Reader()
             with np.errstate(all="ignore"):
-                main._answer_safely(server, host, question, dice.choice((bytes(256), b"", bytes(100))))
+                text, payload = json.dumps(question).encode(), dice.choice((bytes(256), b"", bytes(100)))
+                main._answer_safely(host, question.get("type"), server.answer, text, question, payload)
             self.assertEqual(len(host.answers), 1, question)
             answer = host.answers[0][0]
             if answer["type"] == "error":
@@ -146,6 +148,10 @@ class Runner(unittest.TestCase):
                 results += 1
         self.assertGreater(results, 50)
         self.assertGreater(refusals, 500)
+
+
+def ask(server, header, payload=b""):
+    return server.answer(json.dumps(header).encode(), header, payload)
 
 
 def is_size(value):
@@ -202,8 +208,9 @@ class Processes(unittest.TestCase):
             self.assertIn(done.returncode, (0, 1), done.stderr)
             answers = Reader(done.stdout)
             while (message := answers.read()) is not None:
-                results += message[0]["type"] != "error"
-                self.assertTrue(message[0]["type"] != "error" or message[0]["message"])
+                header = stream.read_header(message[0])
+                results += header["type"] != "error"
+                self.assertTrue(header["type"] != "error" or header["message"])
         self.assertGreater(results, 0)
 
     def test_the_host_gives_a_reason_for_a_program_that_answers_garbage(self):

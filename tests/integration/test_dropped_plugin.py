@@ -38,7 +38,7 @@ class DroppedPlugin(dropped.DroppedPluginTest):
     def test_killed_workers_leave_the_weights_bit_identical(self):
         kills = int(os.environ.get("UNCHANNEL_WORKER_KILLS", "20"))
         plugins = self.project("lens", "c")
-        config = self.observe("lens", plugins, steps=40 * kills)
+        config = self.observe("lens", plugins, steps=100 * kills)
         arguments = ["train", config, "--plugin-dir", plugins, "--run"]
         program.expect_ok(*arguments, self.work / "straight", timeout=None)
         with open(self.work / "output", "w") as output:

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <memory>
 
 #include <fmt/core.h>
@@ -70,6 +71,7 @@ void restore(const RestoreArguments& arguments) {
   DatasetWriter writer(arguments.output, DatasetKind::signals, row_shape);
   Progress bar("restore", static_cast<std::int64_t>(range.end - range.begin));
   const auto block = static_cast<std::uint64_t>(settings.transport.batch);
+  std::int64_t failed = 0;
   for (std::uint64_t begin = range.begin; begin < range.end; begin += block) {
     if (const int signal = stop_requested(); signal != 0) {
       throw InterruptedError(fmt::format("stopped by signal {} after {} of {} rows; nothing was written.", signal, begin - range.begin,
@@ -77,17 +79,23 @@ void restore(const RestoreArguments& arguments) {
                              signal);
     }
     const ObservationBatch batch = read_observations(reader, *channel, begin, std::min(begin + block, range.end) - begin);
+    if (batch.weight_B.defined()) failed += batch.weight_B.eq(0).sum().item<std::int64_t>();
     std::vector<at::Tensor> draws;
     for (std::int64_t sample = 0; sample < arguments.samples; ++sample) {
       const RandomKey key = RandomKey(static_cast<std::uint64_t>(arguments.key)).derive(Purpose::kTransportNoise).derive(static_cast<std::uint64_t>(sample));
       const at::Tensor ids = at::arange(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin) + batch.lifted_BD.size(0), at::kLong);
       draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
     }
-    const at::Tensor restored = at::stack(draws, 1).contiguous();
+    at::Tensor restored = at::stack(draws, 1).contiguous();
+    if (batch.weight_B.defined()) restored.masked_fill_(batch.weight_B.eq(0).view({-1, 1, 1}), NAN);
     writer.append({restored.data_ptr<float>(), static_cast<std::size_t>(restored.numel())});
     bar.update(static_cast<std::int64_t>(begin - range.begin) + batch.lifted_BD.size(0));
   }
   bar.finish();
+  if (failed > 0) {
+    fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold NaN.\n", failed);
+    writer.set_attribute("failed_count", std::to_string(failed));
+  }
   copy_metadata(reader, range.begin, range.end - range.begin, writer);
   writer.set_attribute("origin", fmt::format("restored from {} by run {} at step {}", arguments.input, arguments.run, trained.step));
   writer.close();

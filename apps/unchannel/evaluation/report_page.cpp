@@ -10,6 +10,7 @@
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/diagnostics/residual_pvalue.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/metrics/pixel_errors.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 
@@ -113,8 +114,12 @@ void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const R
   const c10::NoGradGuard no_grad;
   const RandomKey key = RandomKey(1).derive(Purpose::kChannelEvaluation);
   const Latents& own = objects.batch.latents;
+  const FailureWatch watch(*run.channel);
   const at::Tensor simulated_ND = simulate_with_sources(*run.channel, restored_ND, own, own, key, objects.ids_N, nullptr);
   at::Tensor observed_residual = objects.batch.lifted_BD - restored_ND, simulated_residual = simulated_ND - restored_ND;
+  if (const at::Tensor weight_N = watch.weight_B(restored_ND.size(0)); weight_N.defined()) {
+    simulated_residual = simulated_residual.masked_fill(weight_N.eq(0).unsqueeze(1), NAN);
+  }
   if (const at::Tensor valid = valid_pixels(objects); valid.defined()) {
     observed_residual = observed_residual.masked_fill(valid.logical_not(), NAN);
     simulated_residual = simulated_residual.masked_fill(valid.logical_not(), NAN);
@@ -126,16 +131,18 @@ void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const R
   const std::int64_t count = std::min(kPvalueObjects, objects.size());
   const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, 0, count) : values; };
   const at::Tensor valid = valid_pixels(objects);
-  const at::Tensor p_N = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
+  const at::Tensor all_p_N = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
                                                        data_latents(*run.channel, own, count), key, part(objects.ids_N), part(valid));
+  const at::Tensor p_N = all_p_N.masked_select(all_p_N.isnan().logical_not());
+  if (p_N.numel() == 0) return page.paragraph("No object could be simulated anew: there are no p-values.");
   const double rejected = p_N.le(0.01).to(at::kDouble).mean().item<double>();
   page.figure(
       report::render_figure(report::p_value_figure(report::to_vector(p_N))),
       fmt::format(
-          "p-values of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
+          "p-values of {} of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
           "values mean that restoration or simulator fail for the object; since the restoration follows the observation, a "
           "uniform histogram proves neither right.",
-          count, 100 * rejected));
+          p_N.numel(), count, 100 * rejected));
 }
 
 std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page, const ReportObjects& objects,

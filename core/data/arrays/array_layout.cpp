@@ -14,11 +14,11 @@ constexpr std::uint64_t kMaxRowElements = std::uint64_t{1} << 24;  // 4096 x 409
 
 void check_letters(const ArrayShape& shape, const std::string& layout, const std::string& place) {
   const auto count = [&](char letter) { return std::count(layout.begin(), layout.end(), letter); };
-  check<ConfigError>(layout.size() == shape.extents.size(), "{}: its array is {}, but layout {} has {} letters; write one for each axis.",
+  check<ConfigError>(layout.size() == shape.extents.size(), "{}: its array is {}, but --layout {} has {} letters; write one for each axis.",
                      place, shape_text(shape.extents), layout, layout.size());
   check<ConfigError>(layout.find_first_not_of("NCHWD") == std::string::npos && count('N') == 1 && count('C') <= 1 && count('H') <= 1 &&
                          count('W') <= 1 && count('H') == count('W') && count('C') <= count('H') && (count('D') > 0) != (count('H') > 0),
-                     "{}: layout {}: one N (rows) and either H and W, perhaps with C, or D for each other axis, e.g. NHWC, HWN, ND.", place,
+                     "{}: --layout {}: one N (rows) and either H and W, perhaps with C, or D for each other axis, e.g. NHWC, HWN, ND.", place,
                      layout);
 }
 

@@ -19,8 +19,10 @@ typedef struct message {
   uint64_t bytes; /* of data */
 } message;
 
+#define MOST_BYTES ((uint64_t)1 << 32) /* of one message: lengths come from outside */
+
 static void* take(uint64_t bytes) {
-  void* memory = malloc(bytes + 1);
+  void* memory = bytes <= MOST_BYTES ? malloc(bytes + 1) : NULL;
   if (memory == NULL || fread(memory, 1, bytes, stdin) != bytes) exit(1);
   ((char*)memory)[bytes] = '\0';
   return memory;
@@ -70,23 +72,30 @@ static char* buffer(const char* header, const char* list, const char* name) {
   exit(1);
 }
 
-static uint64_t offset(const char* header, const char* list, const char* name) {
-  return strtoull(value(buffer(header, list, name), "offset"), NULL, 10);
+/* Where a buffer of `count` entries of `size` bytes lies in a region of `bytes`; all of it must lie inside. */
+static uint64_t offset(const char* header, const char* list, const char* name, uint64_t count, uint64_t size, uint64_t bytes) {
+  const uint64_t at = strtoull(value(buffer(header, list, name), "offset"), NULL, 10);
+  if (at > bytes || count > (bytes - at) / size || at % size != 0) exit(1);
+  return at;
 }
 
 static void simulate(const message* m, double gain, double sigma) {
   const uint64_t key = unchannel_derive(strtoull(value(m->header, "key") + 1, NULL, 16), unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
   const uint64_t count = strtoull(value(m->header, "count"), NULL, 10), bytes = strtoull(value(m->header, "output_bytes"), NULL, 10);
-  const uint64_t* ids = (const uint64_t*)(m->data + offset(m->header, "tensors", "ids"));
-  const float* x = (const float*)(m->data + offset(m->header, "tensors", "x"));
   const char* shape = value(buffer(m->header, "tensors", "x"), "shape"); /* [count,…] */
   const char* end = shape + strcspn(shape, "]");
   uint64_t width = 1;
-  while ((shape = memchr(shape, ',', (size_t)(end - shape))) != NULL) width *= strtoull(++shape, NULL, 10);
+  while ((shape = memchr(shape, ',', (size_t)(end - shape))) != NULL) {
+    if (__builtin_mul_overflow(width, strtoull(++shape, NULL, 10), &width)) exit(1);
+  }
+  uint64_t values;
+  if (bytes > MOST_BYTES || __builtin_mul_overflow(count, width, &values)) exit(1);
+  const uint64_t* ids = (const uint64_t*)(m->data + offset(m->header, "tensors", "ids", count, 8, m->bytes));
+  const float* x = (const float*)(m->data + offset(m->header, "tensors", "x", values, 4, m->bytes));
   char* results = calloc(1, bytes + 1); /* zero: every sample_status is well */
   if (results == NULL) exit(1);
-  float* y = (float*)(results + offset(m->header, "outputs", "y"));
-  for (uint64_t i = 0; i < count * width; ++i) {
+  float* y = (float*)(results + offset(m->header, "outputs", "y", values, 4, bytes));
+  for (uint64_t i = 0; i < values; ++i) {
     const float n = unchannel_normal(key, ids[i / width], i % width, 0); /* of this sample, wherever it stands in a batch */
     y[i] = (float)(gain * x[i] + sigma * n);
   }
@@ -123,7 +132,7 @@ int main(void) {
       configure(&m, &gain, &sigma);
     } else if (is(&m, "draw_latents")) { /* there are none: as many zeros as are asked for */
       const uint64_t bytes = strtoull(value(m.header, "output_bytes"), NULL, 10);
-      void* zeros = calloc(1, bytes + 1);
+      void* zeros = bytes <= MOST_BYTES ? calloc(1, bytes + 1) : NULL;
       answer("{\"type\":\"result\"}", zeros, zeros == NULL ? 0 : bytes);
       free(zeros);
     } else if (is(&m, "simulate")) {

@@ -250,8 +250,8 @@ typedef struct unchannel_latent {
   const char* unit;
   const char* doc;
   /* The law that draw_latents draws from: uniform(a, b), normal(mean, sd), lognormal(mean, sd), bernoulli(p), poisson(mean), none, or
-   * other: text. Arguments are numbers, ids of parameters, or products and sums of these. Entries are independent unless the doc says
-   * otherwise. */
+   * other: text. Arguments are numbers, ids of parameters, or products and sums of these. For an integer latent uniform(a, b) means that
+   * each integer from a to b, both included, is equally likely. Entries are independent unless the doc says otherwise. */
   const char* prior;
   const char* count_of; /* this latent counts the valid entries of that padded one, or NULL */
   int32_t dtype;        /* UNCHANNEL_LATENT_F32, ... */

@@ -19,6 +19,8 @@
 namespace unchannel::conformance {
 namespace {
 
+using namespace std::string_literals;
+
 const std::filesystem::path kConformant = std::filesystem::path(BROKEN_DIR) / "conformant.so";
 
 /// The checks that did not apply.
@@ -96,6 +98,30 @@ TEST(Conformance, TheSpectrographPassesWithArmsTablesAndSkyLines) {
         std::set<std::string>{"cpu-gpu-parity", "latent-prior", "loglik-score", "seed-sensitivity", "stream-order"}, skipped(report)))
         << name << "\n"
         << report_table(report);
+  }
+}
+
+/// With the qualities of METHOD.md's second row for faces: an integer latent of few values.
+TEST(Conformance, JpegPassesForColourAndGreyImages) {
+  const test_support::TempDir folder;
+  const auto config = folder / "jpeg.toml";
+  for (const std::string& parameters : {"quality_max = 50\nnoise_sigma = 0.01\n"s, "quality_min = 90\nnoise_sigma = 0.0\n"s}) {
+    for (const char* shape : {"[3, 17, 9]", "[1, 16, 16]"}) {
+      write_file_atomically(config, "x_shape = "s + shape + "\n[channel]\nid = \"org.unchannel.jpeg\"\n[channel.parameters]\n" + parameters);
+      const CheckReport report = check(JPEG, config);
+      EXPECT_TRUE(report.passed()) << shape << parameters << report_table(report);
+    }
+  }
+}
+
+TEST(Conformance, TomographyPassesWithEitherNoise) {
+  const test_support::TempDir folder;
+  const auto config = folder / "tomography.toml";
+  for (const std::string noise : {"gaussian", "poisson"}) {
+    write_file_atomically(config, "x_shape = [24, 24]\n[channel]\nid = \"org.unchannel.tomography\"\n[channel.parameters]\nviews = 18\n"
+                                  "pixel_size = 0.05\nnoise_sigma = 0.05\nnoise = \"" + noise + "\"\n");
+    const CheckReport report = check(TOMOGRAPHY, config);
+    EXPECT_TRUE(report.passed()) << noise << "\n" << report_table(report);
   }
 }
 

@@ -22,15 +22,14 @@ std::unique_ptr<Network> constant_committee() {
   return network;
 }
 
-NetworkInput input_with_folds(const at::Tensor& fold_B, bool training) {
+NetworkInput input_for(const at::Tensor& member_B) {
   NetworkInput input;
   const std::int64_t rows = 5;
   input.x_BD = at::ones({rows, 4});
   input.t_B = at::full({rows}, 0.5);
   input.conditions_BC = at::zeros({rows, 1});
   input.ids_B = at::arange(rows, at::kLong);
-  input.fold_B = fold_B;
-  input.training = training;
+  input.member_B = member_B;
   return input;
 }
 
@@ -39,27 +38,21 @@ std::vector<float> first_values(const at::Tensor& out_BKD) {
   return {column.data_ptr<float>(), column.data_ptr<float>() + column.numel()};
 }
 
-const at::Tensor kFolds = at::tensor({2, 0, 1, 0, 2}, at::kLong);
-
-TEST(Committee, ARowTeachesItsOwnMemberOnly) {
+TEST(Committee, ARowIsAnsweredByTheMemberItNames) {
   const at::NoGradGuard no_grad;
-  EXPECT_EQ(first_values(constant_committee()->forward(input_with_folds(kFolds, true))), (std::vector<float>{3, 1, 2, 1, 3}));
-}
-
-TEST(Committee, ARowIsTransportedByTheOthers) {
-  const at::NoGradGuard no_grad;
-  EXPECT_EQ(first_values(constant_committee()->forward(input_with_folds(kFolds, false))), (std::vector<float>{1.5, 2.5, 2, 2.5, 1.5}));
+  const at::Tensor members = at::tensor({2, 0, 1, 0, 2}, at::kLong);
+  EXPECT_EQ(first_values(constant_committee()->forward(input_for(members))), (std::vector<float>{3, 1, 2, 1, 3}));
 }
 
 TEST(Committee, NewRowsGetTheMeanOfAll) {
   const at::NoGradGuard no_grad;
-  EXPECT_EQ(first_values(constant_committee()->forward(input_with_folds({}, false))), (std::vector<float>{2, 2, 2, 2, 2}));
+  EXPECT_EQ(first_values(constant_committee()->forward(input_for({}))), (std::vector<float>{2, 2, 2, 2, 2}));
 }
 
 TEST(Committee, NoGradientReachesTheOtherMembers) {
   const auto network = constant_committee();
   for (auto& [name, tensor] : network->parameters()) at::Tensor(tensor).set_requires_grad(true);
-  network->forward(input_with_folds(at::zeros({5}, at::kLong), true)).sum().backward();
+  network->forward(input_for(at::zeros({5}, at::kLong))).sum().backward();
   for (const auto& [name, tensor] : network->parameters()) {
     EXPECT_EQ(tensor.grad().defined(), name.starts_with("member0.")) << name;
   }

@@ -71,6 +71,7 @@ TEST(Probe, NoticesACrashInADestructor) {
   expect_reason(probe_bad("exit_crash"), "crashes when the process ends (its destructors): killed by SIGABRT");
 }
 TEST(Probe, RefusesALibraryThatFlushesToZero) { expect_reason(probe_bad("flush_to_zero"), "was it linked with -ffast-math?"); }
+TEST(Probe, LimitsTheMemoryOfALibrary) { expect_reason(probe_bad("greedy"), "killed by SIGABRT"); }
 TEST(Probe, RefusesALibraryThatChangesTheWorkingDirectory) { expect_reason(probe_bad("chdir"), "the working directory"); }
 
 TEST(Probe, IsNotFooledByWhatThePluginPrints) {

@@ -9,6 +9,7 @@
 #include <unchannel/plugin_host/isolation.hpp>
 #include <unchannel/plugin_host/worker_channel.hpp>
 #include <unchannel/plugin_project/new_project.hpp>
+#include <unchannel/test_support/message_of.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 namespace unchannel {
@@ -53,6 +54,55 @@ TEST_F(ProgramChannel, ProgramsOfTheProtocolAreChannels) {
   EXPECT_EQ(dynamic_cast<WorkerChannel&>(*decay).statistics().deaths, 1);
 }
 
+/// What a program says is not trusted to be of the right type, at any point of the conversation.
+TEST_F(ProgramChannel, MessagesOfWrongTypesAreTheProgramsFault) {
+  const std::string program = read_file(PROGRAM_DIR "/_decay.py");
+  const std::string loop = "        write(*answer(*message, channel_state))\n";
+  ASSERT_NE(program.find(loop), std::string::npos);
+  const auto before = [&](const std::string& type, const std::string& note) {
+    return "        if message[0][\"type\"] == \"" + type + "\": write(" + note + ")\n" + loop;
+  };
+  struct Lie {
+    std::string from, to, expected;  ///< expected "": it does no harm
+  };
+  const std::vector<Lie> lies = {
+      {loop, before("create", R"({"type": "log", "level": "high", "text": "x"})"), "does not speak the protocol"},
+      {loop, before("simulate", R"({"type": "log", "level": 1, "text": 5})"), "does not speak the protocol"},
+      {loop, before("simulate", R"({"type": "progress", "fraction": "half"})"), "does not speak the protocol"},
+      {loop, before("simulate", R"({"type": ["log"]})"), "answers simulate with ''"},
+      {"\"y_shape\": question", "\"y_shape\": {\"a\": 1}, \"no\": question", "the answer to configure is not understood"},
+      {"\"shared_memory\": False", "\"shared_memory\": \"no\"", ""}};
+  for (std::size_t i = 0; i < lies.size(); ++i) {
+    const auto& [from, to, expected] = lies[i];
+    const auto folder = folder_ / ("lie" + std::to_string(i));
+    std::filesystem::create_directory(folder);
+    std::string changed = program;
+    ASSERT_NE(changed.find(from), std::string::npos) << from;
+    changed.replace(changed.find(from), from.size(), to);
+    write_file_atomically(folder / "_decay.py", changed);
+    write_file_atomically(folder / "decay.channel.toml", "[program]\ncommand = ['python3', './_decay.py']\n");
+    RegistrySettings settings{.plugin_dirs = {folder}, .default_folders = false, .threads = 1};
+    settings.log = [](auto&&...) {};
+    settings.progress = [](auto&&...) {};
+    const PluginRegistry plugins(std::move(settings));
+    const auto use = [&] {
+      const auto channel = open_plugin(plugins, "org.example.decay", {.failed_samples = folder / "failed"});
+      channel->configure({2}, nlohmann::json::object());
+      const std::vector<float> x = {1, 2, 3, 4};
+      const std::vector<std::uint64_t> ids = {0, 1};
+      std::vector<float> y(4);
+      // What cannot be done is given up sample by sample until the limit of failures in a row.
+      for (int call = 0; call < 20; ++call) channel->simulate(1, ids, x.data(), {}, y.data());
+    };
+    if (expected.empty()) {
+      EXPECT_NO_THROW(use()) << to;
+      continue;
+    }
+    const std::string said = test_support::message_of<PluginError>(use);
+    EXPECT_NE(said.find(expected), std::string::npos) << to << "\n" << said;
+  }
+}
+
 // Written by `plugins new`, dropped into a folder and used: nothing of unchannel is built again.
 TEST_F(ProgramChannel, ComesFromATemplateThatWorksAsItIs) {
   const NewProject project =
@@ -90,6 +140,7 @@ TEST_F(ProgramChannel, TellsWhatIsWrongWithAManifestOrItsProgram) {
   const std::vector<std::array<std::string, 3>> lies = {
       {"\"type\": \"f64\"", "\"type\": \"f65\"", "unknown name 'f65'"},
       {"ID = \"org.example.decay\"", "ID = \"not an id\"", "'not an id' cannot be the id"},
+      {"\"default\": default", "\"default\": \"many\"", "its default \"many\" is no number"},
       {"\"min\": 0.0", "\"min\": 7.0", "must lie in the range > 7"},
       {"\"protocol\": 1", "\"protocol\": 2", "speaks version 2"}};
   for (const auto& [from, to, expected] : lies) {

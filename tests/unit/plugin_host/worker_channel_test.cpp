@@ -151,7 +151,7 @@ TEST_F(WorkerChannelTest, AccidentsLeaveNoTraceInTheResults) {
   const std::filesystem::path trigger = folder_ / "trigger";
   const auto there = worker("org.example.unruly", {{"trigger", trigger.string()}}, kD, 3);
   const auto here = inproc("org.example.unruly", {});
-  const std::vector<std::string> kinds = {"crash", "exit", "rounding", "garble", "memory", "kill", "crash", "exit", "hang", "kill"};
+  const std::vector<std::string> kinds = {"crash", "exit", "rounding", "garble", "memory", "kill", "locale", "folder", "hang", "kill"};
   for (std::uint64_t i = 0; i < 20; ++i) {
     const std::string& kind = kinds[i % kinds.size()];
     if (kind == "kill") {

@@ -161,7 +161,8 @@ class ChannelFile:
             if out is None:
                 continue
             own_key = random.derive(key, random.tag(random.TAG_LATENT, index))
-            out[...] = priors.draw(latent["prior"], self._parameters, own_key, ids, out.shape[1:])
+            out[...] = priors.draw(latent["prior"], self._parameters, own_key, ids, out.shape[1:],
+                                  integer=latent["dtype"] != "float32")
 
     @staticmethod
     def _named(kind, result, outputs):

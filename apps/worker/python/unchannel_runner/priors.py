@@ -1,5 +1,6 @@
 """Latents drawn from the laws that the table names: uniform(a, b), normal(mean, sd), lognormal(mean, sd), bernoulli(p)."""
 import ast
+import math
 
 import numpy as np
 
@@ -32,12 +33,17 @@ def value(node, parameters, text):
     raise Refused(f"the prior '{text}' may hold numbers, ids of numeric parameters, +, -, * and parentheses.")
 
 
-def draw(text, parameters, key, ids, shape):
-    """[B, *shape] float64; row i depends on (key, ids[i]) alone."""
+def draw(text, parameters, key, ids, shape, integer=False):
+    """[B, *shape] float64; row i depends on (key, ids[i]) alone. integer: uniform(a, b) gives each integer from a to b alike."""
     import unchannel_random as random  # late: whether the channel's file uses it says something about the file
 
     law, arguments = parse(text)
     a, b = ([value(node, parameters, text) for node in arguments] + [0.0])[:2]
+    if law == "uniform" and integer:
+        low, high = math.ceil(a), math.floor(b)
+        if low > high:
+            raise Refused(f"the prior '{text}' of an integer latent contains no integer.")
+        return np.minimum(low + np.floor((high - low + 1) * random.uniform(key, ids, shape).astype(np.float64)), high)
     if law == "uniform":
         return a + (b - a) * random.uniform(key, ids, shape).astype(np.float64)
     if law == "bernoulli":

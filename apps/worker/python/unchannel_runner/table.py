@@ -101,6 +101,8 @@ def _latent(key, table, drawn_by_file):
     flags = _flags(place, table, _LATENT_FLAGS)
     prior = _text(place, table, "prior", "none" if "data_only" in flags else "")
     law = priors.parse(prior)
+    real = law is not None and law[0] in ("normal", "lognormal")
+    _check(drawn_by_file or not real or dtype == "float32", f"{place}: '{prior}' gives real numbers, and dtype is {dtype!r}; use 'float32'.")
     drawable = law is not None and "depends_on_x" not in flags
     _check(drawn_by_file or drawable or "data_only" in flags,
            f"{place} is drawn by nobody: give it a 'prior' (uniform(a, b), normal(mean, sd), lognormal(mean, sd), bernoulli(p)) that does "

@@ -18,6 +18,13 @@ __attribute__((constructor)) static void at_load(void) {
   printf("{\"good\": false, \"reason\": \"forged\"}\nwelcome to my instrument\n");
   fflush(stdout);
 }
+#elif defined(BAD_GREEDY)
+/* 100 GB in blocks that overcommitting systems give one by one. */
+__attribute__((constructor)) static void at_load(void) {
+  for (int i = 0; i < 100; ++i) {
+    if (malloc((size_t)1 << 30) == NULL) abort();
+  }
+}
 #elif defined(BAD_CHDIR)
 __attribute__((constructor)) static void at_load(void) {
   if (chdir("/") != 0) abort();

@@ -6,6 +6,7 @@
 #include <unchannel/channel.hpp>
 
 #include <cfenv>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +26,15 @@ void harm(const std::string& how) {
   }
   if (how == "rounding") {
     std::fesetround(FE_UPWARD);
+  }
+  if (how == "locale") {
+    std::setlocale(LC_ALL, "C.UTF-8");
+  }
+  if (how == "folder" && ::chdir("/") != 0) {
+    std::abort();
+  }
+  if (how == "signal") {
+    std::signal(SIGUSR2, SIG_IGN);
   }
   while (how == "hang") {
     ::pause();

@@ -1,0 +1,135 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/measurement/failure_watch.hpp>
+#include <unchannel/run/tensor_file.hpp>
+#include <unchannel/scsi/trainer.hpp>
+
+#include "engine_case.hpp"
+
+namespace unchannel {
+namespace {
+
+/// AWGN in which every seventh sample fails and holds `filling`, and which may die for good after some calls.
+class FailingChannel final : public Channel {
+ public:
+  FailingChannel(double filling, std::int64_t calls_left = -1) : filling_(filling), calls_left_(calls_left) {}
+  std::string id() const override { return "test.failing"; }
+  std::string version() const override { return "1"; }
+  std::vector<std::int64_t> signal_shape() const override { return {kDimension}; }
+  std::vector<std::int64_t> observation_shape() const override { return {kDimension}; }
+  const std::vector<LatentSpec>& latents() const override { return inner_.latents(); }
+  Determinism determinism() const override { return Determinism::kPerSample; }
+  nlohmann::json configuration() const override { return {}; }
+  Latents draw_latents(RandomKey, const at::Tensor&, const at::Tensor&) const override { return {}; }
+  at::Tensor simulate(const at::Tensor& x_BD, const Latents& latents, RandomKey key, const at::Tensor& ids_B) const override {
+    check<PluginError>(calls_left_ != 0, "channel test.failing: it died.");
+    --calls_left_;
+    at::Tensor y_BD = inner_.simulate(x_BD, latents, key, ids_B);
+    for (std::int64_t row = 0; row < y_BD.size(0); ++row) {
+      if (ids_B[row].item<std::int64_t>() % 7 != 0) continue;
+      y_BD[row].fill_(filling_);
+      failed_.push_back({row, ids_B[row].item<std::int64_t>(), "simulate", "test"});
+    }
+    return y_BD;
+  }
+  at::Tensor lift(const at::Tensor& y_BM, const Latents&) const override { return y_BM; }
+  std::vector<FailedSample> take_failed_samples() const override { return std::exchange(failed_, {}); }
+
+ private:
+  AwgnChannel inner_{kDimension, kSigma};
+  double filling_;
+  mutable std::int64_t calls_left_;
+  mutable std::vector<FailedSample> failed_;
+};
+
+void expect_same_weights(const EngineCase& c, const std::string& a, const std::string& b) {
+  const TensorFile left = read_tensor_file(RunFolder::checkpoint_path(c.folder / a));
+  const TensorFile right = read_tensor_file(RunFolder::checkpoint_path(c.folder / b));
+  ASSERT_EQ(left.tensors.size(), right.tensors.size());
+  for (const auto& [name, tensor] : left.tensors) EXPECT_TRUE(at::equal(tensor, right.tensors.at(name))) << name;
+}
+
+/// What a failed sample holds must not matter anywhere: not in the start (2,048 probes, more rows than a batch), in steps or in the gap.
+TEST(FailingChannel, WhatFailedSamplesHoldIsUsedNowhere) {
+  EngineCase c;
+  for (const auto& [name, filling] : {std::pair{"zeros", 0.0}, std::pair{"huge", 1e6}}) {
+    const FailingChannel channel(filling);
+    RunFolder folder = RunFolder::create(c.folder / name);
+    Trainer trainer(c.settings, channel, folder, {});
+    trainer.start();
+    trainer.run();
+  }
+  expect_same_weights(c, "zeros", "huge");
+}
+
+TEST(FailingChannel, AChannelThatDiesForGoodLeavesACheckpointToContinueFrom) {
+  EngineCase c;
+  const FailingChannel whole(0.0);
+  {
+    RunFolder folder = RunFolder::create(c.folder / "straight");
+    Trainer trainer(c.settings, whole, folder, {});
+    trainer.start();
+    trainer.run();
+  }
+  constexpr std::int64_t kCallsOfTheStart = 7, kSteps = 17;  // 3 rounds of 2 blocks of probes and a gap; checkpoints are at 20 and 40
+  const FailingChannel dying(0.0, kCallsOfTheStart + kSteps);
+  RunFolder folder = RunFolder::create(c.folder / "died");
+  folder.write_config("test = true\n");
+  Trainer trainer(c.settings, dying, folder, {});
+  trainer.start();
+  try {
+    trainer.run();
+    FAIL() << "the channel should have died";
+  } catch (const PluginError& error) {
+    EXPECT_NE(std::string(error.what()).find("--resume"), std::string::npos) << error.what();
+  }
+  EXPECT_EQ(trainer.step(), kSteps);
+  RunFolder again = RunFolder::resume(c.folder / "died");
+  Trainer resumed(c.settings, whole, again, {});
+  resumed.resume();
+  EXPECT_EQ(resumed.step(), kSteps);
+  resumed.run();
+  expect_same_weights(c, "straight", "died");
+}
+
+/// 16 is a step with a refresh: it must not be done twice.
+TEST(FailingChannel, AStepThatFailsAfterItsRefreshRefreshesOnce) {
+  EngineCase c;
+  const FailingChannel whole(0.0);
+  for (const bool dies : {false, true}) {
+    const FailingChannel dying(0.0, 7 + 16);
+    RunFolder folder = RunFolder::create(c.folder / (dies ? "died" : "straight"));
+    folder.write_config("test = true\n");
+    Trainer trainer(c.settings, dies ? dying : whole, folder, {});
+    trainer.start();
+    if (!dies) {
+      trainer.run();
+      continue;
+    }
+    EXPECT_THROW(trainer.run(), PluginError);
+    ASSERT_EQ(trainer.step(), 16);
+    RunFolder again = RunFolder::resume(c.folder / "died");
+    Trainer resumed(c.settings, whole, again, {});
+    resumed.resume();
+    resumed.run();
+  }
+  expect_same_weights(c, "straight", "died");
+}
+
+TEST(FailureWatch, CountsOnlyWhatFailedSinceItBegan) {
+  const FailingChannel channel(0.0);
+  const at::Tensor x = at::zeros({8, kDimension}), ids = at::arange(8, at::kLong);
+  channel.simulate(at::zeros({100, kDimension}), {}, RandomKey(1), at::arange(100, at::kLong));
+  const FailureWatch watch(channel);
+  channel.simulate(x, {}, RandomKey(1), ids + 3);  // id 7 is row 4
+  const at::Tensor weight = watch.weight_B(8);
+  ASSERT_TRUE(weight.defined());
+  EXPECT_EQ(weight.eq(0).nonzero().item<std::int64_t>(), 4);
+  EXPECT_EQ(valid_rows(ids, weight).size(0), 7);
+  EXPECT_FALSE(watch.weight_B(8).defined());  // taken
+}
+
+}  // namespace
+}  // namespace unchannel
