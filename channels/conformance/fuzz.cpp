@@ -136,8 +136,8 @@ int fuzz_in_this_process(std::uint64_t seed, CheckRequest request) {
 FuzzOutcome fuzz_file(const FuzzSettings& settings) {
   CheckRequest request = settings.request;
   check<ConfigError>(!is_program_plugin(request.file),
-                     "{}: is no library; this command examines compiled plugins. `unchannel plugins info` examines the file, and it "
-                     "always runs in a process of its own.",
+                     "{}: is no library; this command examines compiled plugins. `unchannel plugins check` examines the file, "
+                     "which always runs in a process of its own.",
                      request.file.string());
   read_check_config(request);
   const std::string worker = find_worker(settings.probe).string();

@@ -1,12 +1,15 @@
 // The noise of one detector bin and its density; shared by the CPU code and the CUDA kernels (C++17). Formulas: tomography.hpp.
 #pragma once
 
-#include "poisson.hpp"
+#include <unchannel/sdk/poisson.hpp>
 
 #include <cmath>
 #include <cstdint>
 
 namespace tomography {
+
+using unchannel::sdk::log_factorial;
+using unchannel::sdk::poisson;
 
 constexpr double kNoPhoton = 0.5;      // counts
 constexpr double kMostPhotons = 1e12;  // expected in a bin

@@ -185,6 +185,28 @@ for answer in {answers!r}:
 '''
 
 
+# Answers as it should, but some headers, and notes before them, are changed somewhere: frames stay whole, so that nobody waits for bytes.
+LIAR = '''import random, sys
+sys.path.insert(0, {tests!r})
+import test_fuzz_protocol as fuzz
+decay = {{"__name__": "decay"}}
+exec(compile(open({program!r}).read(), "_decay.py", "exec"), decay)
+dice, state = random.Random({seed}), {{}}
+notes = [{{"type": "log", "level": 1, "text": "x"}}, {{"type": "progress", "fraction": 0.5, "what": "x"}}]
+while (message := decay["read"]()) and message[0]["type"] != "shutdown":
+    if dice.randrange(3) == 0:
+        decay["write"](fuzz.mutated_table(dice, dice.choice(notes)))
+    header, payload = decay["answer"](*message, state)
+    decay["write"](fuzz.mutated_table(dice, header) if dice.randrange(4) == 0 else header, payload)
+'''
+
+
+def mutated_table(dice, header):
+    """A changed header that is still a JSON object with a type."""
+    changed = mutated(dice, header)
+    return changed if isinstance(changed, dict) and "type" in changed else header
+
+
 @unittest.skipUnless(WORKER.exists(), f"{WORKER} is not built")
 class Processes(unittest.TestCase):
     def setUp(self):
@@ -231,6 +253,23 @@ class Processes(unittest.TestCase):
             bad += not answer["good"]
         self.assertGreater(good, 0)
         self.assertGreater(bad, 0)
+
+    def test_the_host_gives_a_reason_for_answers_of_wrong_types(self):
+        plugin = self.folder / "liar.channel.toml"
+        plugin.write_text('[program]\ncommand = ["%s", "./_liar.py"]\n' % sys.executable)
+        verdicts = {"pass": 0, "fail": 0}
+        for seed in range(ROUNDS or 12):
+            program = ROOT / "plugin-api/examples/program/_decay.py"
+            (self.folder / "_liar.py").write_text(LIAR.format(tests=str(pathlib.Path(__file__).parent), program=str(program), seed=seed))
+            done = subprocess.run([WORKER, "--check", "repeat-bitwise", plugin], capture_output=True, text=True, check=False, timeout=60,
+                                  env={**os.environ, "XDG_CACHE_HOME": str(self.folder)})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            answer = json.loads(done.stdout.splitlines()[-1])
+            self.assertTrue(answer["verdict"] == "pass" or answer["reason"], answer)
+            if "json.exception" in answer["reason"]:  # as a detail of a sentence of ours only
+                self.assertRegex(answer["reason"], "not understood|does not speak the protocol")
+            verdicts[answer["verdict"]] += 1
+        self.assertGreater(verdicts["fail"], 0)
 
 
 if __name__ == "__main__":

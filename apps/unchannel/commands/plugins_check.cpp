@@ -52,7 +52,7 @@ void run_fuzz(const CheckArguments& arguments, bool reproduce) {
 }
 
 void add_common(CLI::App& command, const std::shared_ptr<CheckArguments>& arguments) {
-  command.add_option("file", arguments->file, "the plugin, a shared library")->required()->check(CLI::ExistingFile);
+  command.add_option("file", arguments->file, "the plugin: a shared library, a Python file or the manifest of a program")->required()->check(CLI::ExistingFile);
   command.add_option("--channel", arguments->channel, "id of one of its channels; default: all");
   command.add_option("--config", arguments->config, "TOML with [channel.parameters] and x_shape to check with; default: the defaults")
       ->check(CLI::ExistingFile);

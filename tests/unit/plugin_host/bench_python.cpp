@@ -103,14 +103,15 @@ void run(const PluginRegistry& registry, std::int64_t dimension, std::int64_t ba
 }  // namespace
 }  // namespace unchannel
 
-int main() {
+int main(int argc, char** argv) {
   using namespace unchannel;
+  const int share = argc > 1 ? std::max(1, std::atoi(argv[1])) : 1;  // one round in so many
   ::setenv("UNCHANNEL_WORKER", WORKER, 0);
   ::setenv("UNCHANNEL_PYTHON", PYTHON, 0);
   ::setenv("OPENBLAS_NUM_THREADS", "1", 0);
   const PluginRegistry registry({.plugin_dirs = {EXAMPLE_DIR}, .default_folders = false, .threads = 1});
-  run(registry, 2, 1, 1000);
-  run(registry, 256, 64, 500);
-  run(registry, 1024, 64, 300);
-  run(registry, 4096, 64, 101);
+  run(registry, 2, 1, 1 + 1000 / share);
+  run(registry, 256, 64, 1 + 500 / share);
+  run(registry, 1024, 64, 1 + 300 / share);
+  run(registry, 4096, 64, 1 + 101 / share);
 }

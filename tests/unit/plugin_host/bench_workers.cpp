@@ -103,14 +103,15 @@ void run(const PluginRegistry& registry, const Case& what) {
 }  // namespace
 }  // namespace unchannel
 
-int main() {
+int main(int argc, char** argv) {
   using namespace unchannel;
+  const int share = argc > 1 ? std::max(1, std::atoi(argv[1])) : 1;  // one round in so many
   ::setenv("UNCHANNEL_WORKER", WORKER, 0);
   const PluginRegistry registry({.plugin_dirs = {GOOD_DIR, PLUGIN_DIR}, .default_folders = false, .threads = 1});
   const nlohmann::json instrument = {
       {"resolution_delta_ln_lambda", 0.0005}, {"resolution_relative_spread", 0.05}, {"snr_min", 1.0}, {"snr_max", 2.0}};
-  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1}, 1, 2000});
-  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1024}, 64, 1000});
-  run(registry, {"org.unchannel.spectrograph", instrument, {1024}, 256, 101});
-  run(registry, {"org.unchannel.tomography", {{"views", 90}}, {128, 128}, 64, 101});
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1}, 1, 1 + 2000 / share});
+  run(registry, {"org.example.awgn", {{"sigma", 0.0}}, {1024}, 64, 1 + 1000 / share});
+  run(registry, {"org.unchannel.spectrograph", instrument, {1024}, 256, 1 + 101 / share});
+  run(registry, {"org.unchannel.tomography", {{"views", 90}}, {128, 128}, 64, 1 + 101 / share});
 }

@@ -4,7 +4,8 @@
 
 #include <complex>
 
-#include "poisson.hpp"
+#include <unchannel/sdk/poisson.hpp>
+
 #include "tomography_support.hpp"
 #include "transforms.hpp"
 
@@ -12,6 +13,8 @@ namespace {
 
 using namespace tomography;
 using namespace unchannel::test;
+using unchannel::sdk::log_factorial;
+using unchannel::sdk::poisson;
 
 /// Some frequencies with k.x ≥ 0: the middle, the borders and corners of the square, and anywhere.
 std::vector<Frequency> frequencies() {

@@ -1,4 +1,4 @@
-// Exact Poisson numbers from the counter-based generator.
+// Exact Poisson numbers from the counter-based generator, for the CPU and for CUDA kernels.
 #ifndef UNCHANNEL_SDK_POISSON_HPP
 #define UNCHANNEL_SDK_POISSON_HPP
 
@@ -12,7 +12,7 @@ namespace sdk {
 
 /// ln k! = ln Gamma(k + 1), k >= 0, a whole number or not: error <= 1e-13 of the larger of 1 and the result. (std::lgamma writes a global
 /// variable.) Internal linkage, here and below: copies compiled for different instruction sets must not replace one another.
-static inline double log_factorial(double k) {
+UNCHANNEL_HD static inline double log_factorial(double k) {
   double product = 1;
   for (; k < 16; k += 1) {
     product *= k + 1;
@@ -26,12 +26,12 @@ static inline double log_factorial(double k) {
 namespace detail {
 
 /// 53 bits in the open interval (0, 1).
-static inline double uniform53(uint32_t high, uint32_t low) {
+UNCHANNEL_HD static inline double uniform53(uint32_t high, uint32_t low) {
   const uint64_t bits = (static_cast<uint64_t>(high) << 21) | (low >> 11);
   return (static_cast<double>(bits) + 0.5) / 9007199254740992.0;  // 2^53
 }
 
-static inline double poisson_of_small_mean(double u, double mean) {
+UNCHANNEL_HD static inline double poisson_of_small_mean(double u, double mean) {
   double term = std::exp(-mean), below = term, k = 0;
   while (u > below && k < 200) {  // P(k >= 200 | mean 10) is far below the last bit of u; it ends the sum where rounding would not
     k += 1;
@@ -46,7 +46,7 @@ static inline double poisson_of_small_mean(double u, double mean) {
 /// A Poisson number of this mean, a pure function of its arguments; it uses the words 4 * cell ... 4 * cell + 3 of as many blocks as it
 /// needs. 0 <= mean <= 1e12; exact up to the 53 bits of its uniform numbers. Sequential search below a mean of 10, above it the transformed
 /// rejection PTRS [Hormann, Insurance: Mathematics and Economics 12 (1993) 39].
-static inline double poisson(uint64_t key, uint64_t id, uint32_t cell, double mean) {
+UNCHANNEL_HD static inline double poisson(uint64_t key, uint64_t id, uint32_t cell, double mean) {
   uint32_t words[4];
   if (mean < 10) {
     unchannel_words4(key, id, cell, 0, words);
