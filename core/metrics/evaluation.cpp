@@ -35,7 +35,7 @@ void evaluate_pixels(const EvaluationInput& input, const at::Tensor& valid_ND, E
   result.rmse = bootstrap(sums_N2, [](const at::Tensor& mean_R2) { return (mean_R2.select(1, 0) / mean_R2.select(1, 1)).sqrt(); });
   if (input.truth_variance_ND.defined()) {
     const double noise = at::where(valid_ND, input.truth_variance_ND.to(at::kDouble), zero).sum().item<double>() / count;
-    result.rmse_noise_subtracted = std::sqrt(mean_square - noise);
+    result.rmse_noise_subtracted = mean_square >= noise ? std::sqrt(mean_square - noise) : std::numeric_limits<double>::quiet_NaN();
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -153,7 +154,10 @@ void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>&
     line += lya != e.lines.end() ? fmt::format("{:>10.1f} ± {:<4.1f}(n={})", 100 * lya->fraction_within.value, 100 * lya->fraction_within.standard_error, lya->in_coverage)
                                  : fmt::format("{:>24}", "-");
     fmt::print("{}\n", line);
-    if (e.rmse_noise_subtracted) fmt::print("{:<28}RMSE without the reference's own noise: {:.4f}\n", "", *e.rmse_noise_subtracted);
+    if (e.rmse_noise_subtracted) {
+      const double rest = *e.rmse_noise_subtracted;
+      fmt::print("{:<28}RMSE without the reference's own noise: {}\n", "", std::isnan(rest) ? "below the noise" : fmt::format("{:.4f}", rest));
+    }
   }
   const metrics::Evaluation& first = results.front().second;
   fmt::print("{} objects of {} pixels, {:.2f} % of them with known truth; ± is one bootstrap standard error; PSNR range {:.4g}.\n", first.objects, first.pixels,
