@@ -33,6 +33,7 @@ void say(const std::string& text) { fmt::print(stderr, "report: {}\n", text); }
 /// The exact references, or why there are none.
 struct References {
   std::optional<QuasarPrior> prior;
+  bool drawn_from_prior = false;
   std::optional<baselines::QuasarReferences> exact;
   std::string reason = "needs the prior of a semi-synthetic set; none given with --prior";
 };
@@ -42,8 +43,9 @@ References find_references(const ReportArguments& arguments, const ReportObjects
   if (arguments.prior.empty()) return result;
   say("exact references");
   result.prior = load_quasar_prior(arguments.prior);
+  result.drawn_from_prior = reason_against_prior(objects.truth_provenance, *result.prior).empty();
   try {
-    result.exact = exact_references(objects, *result.prior);
+    result.exact = exact_references(quasar_set(objects), *result.prior);
   } catch (const Error& error) {
     result.reason = error.what();
   }
@@ -82,8 +84,7 @@ nlohmann::json add_truth(report::HtmlPage& page, const ReportArguments& argument
   const References references = find_references(arguments, objects);
   const auto methods = all_methods(arguments, run, objects, restored_ND, references);
   say("comparison with the truth");
-  const bool drawn = references.prior && reason_against_prior(objects, *references.prior).empty();
-  const report::SignalLaw law = drawn ? quasar_signal_law(objects, *references.prior, kReferenceRows) : report::SignalLaw(objects.truth_ND);
+  const report::SignalLaw law = references.drawn_from_prior ? quasar_signal_law(quasar_set(objects), *references.prior, kReferenceRows) : report::SignalLaw(objects.truth_ND);
   const at::Tensor exact_draw = references.exact ? references.exact->exact.draw_BD : at::Tensor();
   const auto rows = add_comparison_section(page, objects, methods, exact_draw, law);
   nlohmann::json json = {{"rows", report::comparison_json(rows)}, {"reference_rows", law.reference_rows()}};

@@ -51,14 +51,7 @@ report::PixelAxis axis_of(const DatasetReader& reader, std::size_t dimension) {
 
 void read_scalars(const DatasetReader& reader, std::uint64_t count, std::map<std::string, at::Tensor>& scalars) {
   for (const LatentInfo& info : reader.latents()) {
-    if (info.row_size != 1) continue;
-    scalars.emplace(info.name, std::visit(
-                                   [](const auto& values) {
-                                     at::Tensor result = at::empty({static_cast<std::int64_t>(values.size())}, at::kDouble);
-                                     std::copy(values.begin(), values.end(), result.data_ptr<double>());
-                                     return result;
-                                   },
-                                   reader.read_latent(info.name, 0, count)));
+    if (info.row_size == 1) scalars.emplace(info.name, numbers_of(reader.read_latent(info.name, 0, count)));
   }
 }
 
@@ -70,6 +63,16 @@ std::vector<T> first(std::optional<std::vector<T>> values, std::uint64_t count) 
 }
 
 }  // namespace
+
+at::Tensor numbers_of(const LatentValues& values) {
+  return std::visit(
+      [](const auto& numbers) {
+        at::Tensor result = at::empty({static_cast<std::int64_t>(numbers.size())}, at::kDouble);
+        std::copy(numbers.begin(), numbers.end(), result.data_ptr<double>());
+        return result;
+      },
+      values);
+}
 
 ReportObjects read_report_objects(const std::filesystem::path& input, const std::filesystem::path& truth, std::uint64_t rows,
                                   const Channel& channel) {
@@ -85,6 +88,7 @@ ReportObjects read_report_objects(const std::filesystem::path& input, const std:
   if (auto redshift = reader.redshift()) objects.redshift = first(std::move(redshift), count);
   objects.axis = axis_of(reader, signal_size);
   objects.origin = reader.attribute("origin");
+  for (const LatentInfo& latent : reader.latents()) objects.latents.push_back(latent.name);
   read_scalars(reader, count, objects.scalars);
   if (truth.empty()) return objects;
 
