@@ -11,6 +11,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/stop_signal.hpp>
 #include <unchannel/report/run_sections.hpp>
 
 #include "../evaluation/quasar_set.hpp"
@@ -28,7 +29,11 @@ struct ReportArguments {
   std::uint64_t rows = 3000;
 };
 
-void say(const std::string& text) { fmt::print(stderr, "report: {}\n", text); }
+/// Announces a stage. Throws InterruptedError when a stop was requested.
+void say(const std::string& text) {
+  if (const int signal = stop_requested(); signal != 0) throw InterruptedError("report: interrupted; nothing was written.", signal);
+  fmt::print(stderr, "report: {}\n", text);
+}
 
 /// The exact references, or why there are none.
 struct References {
@@ -111,7 +116,7 @@ void make_report(const ReportArguments& arguments) {
     add_spectra_section(page, objects, restored_ND);
     if (objects.truth_ND.defined()) json["comparison"] = add_truth(page, arguments, run, objects, restored_ND);
     say("consistency with the simulator");
-    add_consistency_section(page, run, objects, restored_ND);
+    json["p_values"] = report::pvalues_json(add_consistency_section(page, run, objects, restored_ND));
     json["objects"] = objects.size();
     json["origin"] = objects.origin;
   }
@@ -139,7 +144,7 @@ void add_report_command(CLI::App& app) {
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->footer(
       "Example: unchannel report runs/demo --input test_observed.h5 --truth test_signals.h5 --prior eboss.npz\n"
-      "Exit codes: 0 done, 2 configuration or no gnuplot, 3 plugin, 4 data or disk");
+      "Exit codes: 0 done, 2 configuration or no gnuplot, 3 plugin, 4 data or disk, 130/143 stopped, nothing written");
   command->callback([arguments] { make_report(*arguments); });
 }
 

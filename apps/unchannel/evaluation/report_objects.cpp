@@ -83,6 +83,7 @@ ReportObjects read_report_objects(const std::filesystem::path& input, const std:
   objects.batch = read_observations(reader, channel, 0, count);
   const auto signal_size = static_cast<std::size_t>(objects.batch.lifted_BD.size(1));
   const auto ids = reader.object_ids();
+  objects.has_object_ids = ids.has_value();
   objects.ids_N = ids ? tensor_of(first(ids, count)) : at::arange(static_cast<std::int64_t>(count), at::kLong);
   objects.names = first(reader.object_names(), count);
   if (auto redshift = reader.redshift()) objects.redshift = first(std::move(redshift), count);

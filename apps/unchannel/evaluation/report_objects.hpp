@@ -21,6 +21,7 @@ namespace unchannel {
 struct ReportObjects {
   ObservationBatch batch;
   at::Tensor ids_N;                            ///< int64: object ids where the file has them, else row numbers
+  bool has_object_ids = false;
   std::vector<std::string> names;              ///< empty: the file has none
   std::optional<std::vector<double>> redshift;
   report::PixelAxis axis;                      ///< of the signals
