@@ -40,6 +40,10 @@ int run(int argc, char** argv) {
   unchannel::add_report_command(app);
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
+  // Only commands that poll: the others (evaluate, export, info, reference) are to end at once, as the shell's user expects.
+  for (const char* name : {"import", "plugins", "simulate", "degrade", "train", "restore", "report"}) {
+    app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -51,7 +55,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  unchannel::install_stop_signals();
   // Beyond a file-size limit a write then fails like on a full disk, with a message, instead of ending the process.
   std::signal(SIGXFSZ, SIG_IGN);
   try {

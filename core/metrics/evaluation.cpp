@@ -35,11 +35,22 @@ void evaluate_pixels(const EvaluationInput& input, const at::Tensor& valid_ND, E
   result.rmse = bootstrap(sums_N2, [](const at::Tensor& mean_R2) { return (mean_R2.select(1, 0) / mean_R2.select(1, 1)).sqrt(); });
   if (input.truth_variance_ND.defined()) {
     const double noise = at::where(valid_ND, input.truth_variance_ND.to(at::kDouble), zero).sum().item<double>() / count;
-    result.rmse_noise_subtracted = std::sqrt(mean_square - noise);
+    result.rmse_noise_subtracted = mean_square >= noise ? std::sqrt(mean_square - noise) : std::numeric_limits<double>::quiet_NaN();
   }
 }
 
-nlohmann::json line_json(const PeakComparison& line) {
+}  // namespace
+
+std::vector<PeakComparison> lines_in_coverage(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& wavelength_D, const at::Tensor& redshift_N) {
+  std::vector<PeakComparison> lines;
+  for (const LineWindow& line : quasar_lines()) {
+    PeakComparison peaks = compare_peaks(restored_ND, truth_ND, wavelength_D, redshift_N, line);
+    if (peaks.in_coverage > 0) lines.push_back(std::move(peaks));
+  }
+  return lines;
+}
+
+nlohmann::json to_json(const PeakComparison& line) {
   return {{"objects_in_coverage", line.in_coverage},
           {"limit_km_s", line.limit_km_s},
           {"fraction_within_limit", line.fraction_within.value},
@@ -48,8 +59,6 @@ nlohmann::json line_json(const PeakComparison& line) {
           {"median_relative_height_error", line.median_height_error},
           {"rms_relative_height_error", line.rms_height_error}};
 }
-
-}  // namespace
 
 ExcessDistance excess_against(const at::Tensor& reference_MD, const at::Tensor& restored_ND) {
   const std::int64_t rows = restored_ND.size(0), all = reference_MD.size(0);
@@ -89,12 +98,7 @@ Evaluation evaluate(const EvaluationInput& given) {
   const TwoSampleOptions two_sample{.paired = true, .max_rows = 1000};
   result.energy_distance = energy_distance(input.restored_ND, input.truth_ND, two_sample);
   result.mmd = mmd(input.restored_ND, input.truth_ND, two_sample);
-  if (input.wavelength_D.defined()) {
-    for (const LineWindow& line : quasar_lines()) {
-      PeakComparison peaks = compare_peaks(input.restored_ND, input.truth_ND, input.wavelength_D, input.redshift_N, line);
-      if (peaks.in_coverage > 0) result.lines.push_back(std::move(peaks));
-    }
-  }
+  if (input.wavelength_D.defined()) result.lines = lines_in_coverage(input.restored_ND, input.truth_ND, input.wavelength_D, input.redshift_N);
   return result;
 }
 
@@ -128,7 +132,7 @@ nlohmann::json to_json(const Evaluation& evaluation) {
     json["mmd"] = evaluation.mmd->mmd;
     json["mmd_kernel_width_data_units"] = evaluation.mmd->bandwidth;
   }
-  for (const PeakComparison& line : evaluation.lines) json["lines"][line.name] = line_json(line);
+  for (const PeakComparison& line : evaluation.lines) json["lines"][line.name] = to_json(line);
   return json;
 }
 

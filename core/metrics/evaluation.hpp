@@ -32,6 +32,11 @@ struct EvaluationInput {
 /// floor, the rest the law. Throws ShapeError.
 ExcessDistance excess_against(const at::Tensor& reference_MD, const at::Tensor& restored_ND);
 
+/// Peaks of the strong quasar lines, those with at least one object in coverage. Arguments and errors as in compare_peaks.
+std::vector<PeakComparison> lines_in_coverage(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& wavelength_D,
+                                              const at::Tensor& redshift_N);
+nlohmann::json to_json(const PeakComparison& line);
+
 /// Every figure of one restoration. With missing pixels only those that are sums over pixels exist.
 struct Evaluation {
   std::int64_t objects = 0, pixels = 0;

@@ -1,6 +1,7 @@
 #include "sliced_distance.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,20 @@ namespace {
 void check_sample(const at::Tensor& x, std::int64_t dimension, const char* name) {
   check<ShapeError>(x.dim() == 2 && x.size(0) > 0 && x.size(1) == dimension, "metrics: {} must be [N, {}] like the directions.", name, dimension);
 }
+
+/// Calls `measure` with blocks of the directions, so that memory does not grow with their number; it returns one squared distance a direction,
+/// [block] or several [block, …]; the blocks come back joined.
+template <class Measure>
+at::Tensor by_blocks(const at::Tensor& directions_PD, std::int64_t objects, std::int64_t numbers_at_once, const Measure& measure) {
+  const std::int64_t block = std::max<std::int64_t>(1, numbers_at_once / std::max<std::int64_t>(1, objects));
+  if (directions_PD.size(0) <= block) return measure(directions_PD);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& part_PD : directions_PD.split(block)) parts.push_back(measure(part_PD));
+  return at::cat(parts);
+}
+
+/// Of one column; contiguous, because the order of summation follows the layout.
+double mean_of(const at::Tensor& squared_P) { return squared_P.contiguous().mean().item<double>(); }
 
 double excess_of(double squared, double floor_squared) { return std::sqrt(std::max(squared - floor_squared, 0.0)); }
 
@@ -101,40 +116,48 @@ at::Tensor energy_of_sorted(const at::Tensor& sorted_PN, const at::Tensor& sorte
   return result_P;
 }
 
-double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tensor& directions_PD) {
+double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tensor& directions_PD, std::int64_t numbers_at_once) {
   check_sample(a_ND, directions_PD.size(1), "the first sample");
   check_sample(b_MD, directions_PD.size(1), "the second sample");
-  const at::Tensor squared = wasserstein2_squared(sorted_projections(a_ND, directions_PD), sorted_projections(b_MD, directions_PD));
-  return std::sqrt(squared.mean().item<double>());
+  return std::sqrt(mean_of(by_blocks(directions_PD, a_ND.size(0) + b_MD.size(0), numbers_at_once, [&](const at::Tensor& part_PD) {
+    return wasserstein2_squared(sorted_projections(a_ND, part_PD), sorted_projections(b_MD, part_PD));
+  })));
 }
 
 ExcessDistance excess_sliced_w2(const at::Tensor& sample_ND, const at::Tensor& reference_MD, const at::Tensor& clean_ND,
-                                const at::Tensor& directions_PD) {
+                                const at::Tensor& directions_PD, std::int64_t numbers_at_once) {
   const std::int64_t rows = sample_ND.size(0);
   check<ShapeError>(rows > 0 && clean_ND.size(0) > 0 && clean_ND.size(0) % rows == 0 && clean_ND.size(1) == sample_ND.size(1),
                     "metrics: the clean sample is {} x {} and the sample {} x {}; the floor holds for one size, so it must be whole sets of it.",
                     clean_ND.size(0), clean_ND.size(1), rows, sample_ND.size(1));
-  const at::Tensor reference = sorted_projections(reference_MD, directions_PD);
-  const double squared = wasserstein2_squared(sorted_projections(sample_ND, directions_PD), reference).mean().item<double>();
   const std::int64_t sets = clean_ND.size(0) / rows;
+  // One row for the sample and one for each clean set, so that the reference is projected and sorted once.
+  const at::Tensor squared_PS = by_blocks(directions_PD, rows + reference_MD.size(0), numbers_at_once, [&](const at::Tensor& part_PD) {
+    const at::Tensor reference = sorted_projections(reference_MD, part_PD);
+    std::vector<at::Tensor> of_sets = {wasserstein2_squared(sorted_projections(sample_ND, part_PD), reference)};
+    for (const at::Tensor& set_ND : clean_ND.chunk(sets)) of_sets.push_back(wasserstein2_squared(sorted_projections(set_ND, part_PD), reference));
+    return at::stack(of_sets, 1);
+  });
+  const double squared = mean_of(squared_PS.select(1, 0));
   double floor_squared = 0;
-  for (const at::Tensor& set_ND : clean_ND.chunk(sets)) {
-    floor_squared += wasserstein2_squared(sorted_projections(set_ND, directions_PD), reference).mean().item<double>() / static_cast<double>(sets);
-  }
+  for (std::int64_t set = 1; set <= sets; ++set) floor_squared += mean_of(squared_PS.select(1, set)) / static_cast<double>(sets);
   return {std::sqrt(squared), std::sqrt(floor_squared), excess_of(squared, floor_squared)};
 }
 
-ExcessDistance excess_sliced_w2_paired(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& directions_PD) {
+ExcessDistance excess_sliced_w2_paired(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& directions_PD,
+                                       std::int64_t numbers_at_once) {
   check_pair(restored_ND, truth_ND, "restored", "truth");
   const std::int64_t half = truth_ND.size(0) / 2;
   check<ShapeError>(half >= 2, "metrics: the excess distance needs at least 4 objects, not {}.", truth_ND.size(0));
   // Odd and even rows: files are often ordered (by time, by redshift), halves of a file are not exchangeable.
   const auto rows = [half](const at::Tensor& x, std::int64_t first) { return x.slice(0, first, 2 * half, 2); };
-  const at::Tensor truth[2] = {sorted_projections(rows(truth_ND, 0), directions_PD), sorted_projections(rows(truth_ND, 1), directions_PD)};
-  const double floor_squared = wasserstein2_squared(truth[0], truth[1]).mean().item<double>();
-  double squared = 0;
-  for (int side = 0; side < 2; ++side)
-    squared += 0.5 * wasserstein2_squared(sorted_projections(rows(restored_ND, side), directions_PD), truth[1 - side]).mean().item<double>();
+  const at::Tensor squared_P3 = by_blocks(directions_PD, 3 * half, numbers_at_once, [&](const at::Tensor& part_PD) {
+    const at::Tensor truth[2] = {sorted_projections(rows(truth_ND, 0), part_PD), sorted_projections(rows(truth_ND, 1), part_PD)};
+    const auto to_restored = [&](int side) { return wasserstein2_squared(sorted_projections(rows(restored_ND, side), part_PD), truth[1 - side]); };
+    return at::stack({wasserstein2_squared(truth[0], truth[1]), to_restored(0), to_restored(1)}, 1);
+  });
+  const double floor_squared = mean_of(squared_P3.select(1, 0));
+  const double squared = 0.5 * mean_of(squared_P3.select(1, 1)) + 0.5 * mean_of(squared_P3.select(1, 2));
   return {std::sqrt(squared), std::sqrt(floor_squared), excess_of(squared, floor_squared)};
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include <unchannel/base/error.hpp>
-#include <unchannel/metrics/line_peaks.hpp>
+#include <unchannel/metrics/evaluation.hpp>
 #include <unchannel/metrics/pixel_errors.hpp>
 #include <unchannel/metrics/sliced_distance.hpp>
 
@@ -71,10 +71,10 @@ ComparisonRow compare(const MethodResult& method, const ComparisonData& data, co
   }
   if (row.objects >= 4) row.excess_sliced_w2 = law.excess_sliced_w2(method.restored_ND);
   if (data.wavelength_D.defined()) {
-    const metrics::PeakComparison peaks =
-        metrics::compare_peaks(method.restored_ND, data.truth_ND, data.wavelength_D, data.redshift_N, metrics::lyman_alpha());
-    row.lyman_alpha_objects = peaks.in_coverage;
-    if (peaks.in_coverage > 0) {
+    row.lines = metrics::lines_in_coverage(method.restored_ND, data.truth_ND, data.wavelength_D, data.redshift_N);
+    for (const metrics::PeakComparison& peaks : row.lines) {
+      if (peaks.name != metrics::lyman_alpha().name) continue;
+      row.lyman_alpha_objects = peaks.in_coverage;
       row.lyman_alpha_within_500_km_s = peaks.fraction_within;
       row.lyman_alpha_median_velocity_km_s = peaks.median_abs_velocity_km_s;
       row.lyman_alpha_median_height_error = peaks.median_height_error;

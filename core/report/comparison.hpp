@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <unchannel/metrics/bootstrap.hpp>
+#include <unchannel/metrics/line_peaks.hpp>
 
 #include "html.hpp"
 
@@ -67,6 +68,7 @@ struct ComparisonRow {
   std::optional<double> lyman_alpha_median_velocity_km_s;        ///< median |velocity error| of the peak
   std::optional<double> lyman_alpha_median_height_error;         ///< median relative height error of the peak, signed
   std::int64_t lyman_alpha_objects = 0;
+  std::vector<metrics::PeakComparison> lines;                    ///< all lines with at least one object in coverage, Ly α among them
   std::int64_t objects = 0;
 };
 
@@ -75,6 +77,8 @@ ComparisonRow compare(const MethodResult& method, const ComparisonData& data, co
 
 /// The table "It must show", and the same figures for machines (units in the keys).
 Table comparison_table(const std::vector<ComparisonRow>& rows);
+/// Place and height of the peaks of every line in coverage, one row a line and method; without rows where no line is in coverage.
+Table line_table(const std::vector<ComparisonRow>& rows);
 nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows);
 
 }  // namespace unchannel::report

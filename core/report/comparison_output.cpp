@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include <unchannel/metrics/evaluation.hpp>
+
 #include "comparison.hpp"
 
 namespace unchannel::report {
@@ -68,6 +70,32 @@ Table comparison_table(const std::vector<ComparisonRow>& rows) {
   return table;
 }
 
+Table line_table(const std::vector<ComparisonRow>& rows) {
+  Table table;
+  table.columns = {{"line", "", false},
+                   {"method", "", false},
+                   {"objects", "number with the line, and 3,000 km/s either side of it, in coverage.", true},
+                   {"within 500 km/s", "share of them whose highest pixel in the line's window lies within 500 km/s of the truth's, ± standard error.", true},
+                   {"|velocity error|", "median, km/s.", true},
+                   {"height error", "median of (restored − true) / |true|, each at its own peak.", true},
+                   {"r.m.s. height error", "root mean square of the same.", true}};
+  for (const metrics::LineWindow& line : metrics::quasar_lines()) {
+    for (const ComparisonRow& row : rows) {
+      for (const metrics::PeakComparison& peaks : row.lines) {
+        if (peaks.name != line.name) continue;
+        std::string name = line.name;
+        std::ranges::replace(name, '_', ' ');
+        table.rows.push_back({{name, row.name, count(peaks.in_coverage), with_error(peaks.fraction_within, 100, " %"),
+                               fmt::format("{:.0f}", peaks.median_abs_velocity_km_s), fmt::format("{:+.1f} %", 100 * peaks.median_height_error),
+                               fmt::format("{:.1f} %", 100 * peaks.rms_height_error)},
+                              "",
+                              row.strong});
+      }
+    }
+  }
+  return table;
+}
+
 nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows) {
   nlohmann::json list = nlohmann::json::array();
   for (const ComparisonRow& row : rows) {
@@ -81,6 +109,7 @@ nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows) {
       entry["spread_error_fraction"] = estimate_json(row.spread_error);
       entry["spread_bias_fraction"] = number_json(row.spread_bias);
       entry["excess_sliced_w2_data_units"] = number_json(row.excess_sliced_w2);
+      for (const metrics::PeakComparison& line : row.lines) entry["lines"][line.name] = metrics::to_json(line);
       entry["lyman_alpha_objects"] = row.lyman_alpha_objects;
       entry["lyman_alpha_within_500_km_s_fraction"] = estimate_json(row.lyman_alpha_within_500_km_s);
       entry["lyman_alpha_median_abs_velocity_km_s"] = number_json(row.lyman_alpha_median_velocity_km_s);

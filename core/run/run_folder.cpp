@@ -32,12 +32,14 @@ int lock_folder(const fs::path& path) {
 }  // namespace
 
 RunFolder RunFolder::create(const fs::path& path) {
-  check<ConfigError>(!fs::exists(config_path(path)),
-                     "{}: already holds a run. Continue it with --resume, or choose another folder with --run.", path.string());
   std::error_code error;
   fs::create_directories(path / "checkpoints", error);
   check<DataError>(!error, "{}: cannot be created: {}. Choose another folder with --run.", path.string(), error.message());
-  return RunFolder(path, lock_folder(path));
+  RunFolder folder(path, lock_folder(path));
+  // A start that failed left a configuration, but nothing that could be continued or would be lost.
+  check<ConfigError>(!fs::exists(folder.checkpoint_path()),
+                     "{}: already holds a run. Continue it with --resume, or choose another folder with --run.", path.string());
+  return folder;
 }
 
 RunFolder RunFolder::resume(const fs::path& path) {
@@ -79,6 +81,15 @@ void RunFolder::cut_metrics(std::int64_t step) const {
     if (parsed.is_object() && parsed.value("step", std::int64_t{0}) <= step) kept += line + '\n';
   }
   write_file_atomically(file, kept);
+}
+
+bool RunFolder::holds_test_figures(std::int64_t step) const {
+  std::ifstream in(path_ / "metrics.jsonl");
+  for (std::string line; std::getline(in, line);) {
+    const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (parsed.is_object() && parsed.contains("split") && parsed["split"] == "test" && parsed.contains("step") && parsed["step"] == step) return true;
+  }
+  return false;
 }
 
 }  // namespace unchannel

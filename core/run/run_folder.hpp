@@ -10,8 +10,9 @@ namespace unchannel {
 /// A run folder, opened for one writer. Layout: docs/reference/run_folder.md.
 class RunFolder {
  public:
-  /// Creates the folder (or opens it when `resume`) and locks it. Throws ConfigError when a new run would overwrite an old one,
+  /// Creates the folder (or opens it when `resume`) and locks it. Throws ConfigError when a new run would overwrite a checkpoint,
   /// or when there is nothing to resume; DataError when the folder cannot be written or another process holds it.
+  /// What a start without a checkpoint left behind is overwritten.
   static RunFolder create(const std::filesystem::path& path);
   static RunFolder resume(const std::filesystem::path& path);
   RunFolder(RunFolder&& other) noexcept;
@@ -31,6 +32,8 @@ class RunFolder {
   void append_metrics(const nlohmann::json& line) const;
   /// Cuts metrics.jsonl back to the lines whose "step" is at most `step` (resume).
   void cut_metrics(std::int64_t step) const;
+  /// Whether metrics.jsonl has the figures of the test split for `step`.
+  bool holds_test_figures(std::int64_t step) const;
 
  private:
   RunFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -90,12 +90,14 @@ void Trainer::build_model(std::optional<GaussianBridge> bridge) {
 
 void Trainer::start() {
   started_s_ = now_s();
+  folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
   std::optional<GaussianFit> fit;
   if (settings_.start.kind == "linear" || settings_.model.space == "basis") {
     say(fmt::format("fitting the linear start: {} components, {} rounds of {} runs of the channel", settings_.start.components,
                     settings_.start.rounds, settings_.start.probes));
     fit = GaussianFit::fit(observations_, channel_, settings_.start, key_.derive(Purpose::kStart), [&](std::int64_t round) {
       if (observer_.progress) observer_.progress(round, settings_.start.rounds, "linear start");
+      stop_start_if_requested();
     });
   }
   build_model(fit ? std::optional<GaussianBridge>(GaussianBridge(fit->model(), Interpolant(settings_.interpolant))) : std::nullopt);
@@ -109,6 +111,12 @@ void Trainer::start() {
                   student_->parameter_count()));
   evaluate();
   save_checkpoint();
+}
+
+void Trainer::stop_start_if_requested() const {
+  const int signal = observer_.stop_requested ? observer_.stop_requested() : 0;
+  if (signal == 0) return;
+  throw InterruptedError(fmt::format("stopped by signal {} before the first step; there is no checkpoint yet, the same command starts anew.", signal), signal);
 }
 
 at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
@@ -130,6 +138,7 @@ void Trainer::fill_pool() {
   const at::NoGradGuard no_grad;
   constexpr std::int64_t kBlock = 2048;
   for (std::int64_t done = 0; done < pool_.capacity(); done += kBlock) {
+    stop_start_if_requested();
     const ObservationBatch batch = observations_.next(std::min(kBlock, pool_.capacity() - done));
     pool_.add(batch, start_signals(batch));
   }
@@ -290,6 +299,8 @@ void Trainer::evaluate() {
 }
 
 void Trainer::write_final_figures() {
+  // These observations are used once: a resume of a finished run measures nothing again.
+  if (folder_.holds_test_figures(step_)) return say(fmt::format("finished {} steps before; nothing is left to do", step_));
   const metrics::GapResult gap = measure_gap(observations_.test());
   folder_.append_metrics({{"step", step_},
                           {"split", "test"},

@@ -26,7 +26,7 @@ namespace unchannel {
 struct TrainingObserver {
   std::function<void(const std::string&)> message;
   std::function<void(std::int64_t step, std::int64_t total, const std::string& note)> progress;
-  /// Number of the signal that asks for a stop, 0 for none; polled every step.
+  /// Number of the signal that asks for a stop, 0 for none; polled every step and in the start.
   std::function<int()> stop_requested;
 };
 
@@ -39,7 +39,8 @@ class Trainer {
   Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer);
   ~Trainer();
 
-  /// Fits the start, builds the model and the first pool.
+  /// Fits the start, builds the model and the first pool. Throws InterruptedError, without a checkpoint, when a stop was requested
+  /// meanwhile: polled in every round of the linear start and every 2,048 rows of the pool.
   void start();
   /// Takes everything from the last checkpoint. Throws DataError (no or damaged checkpoint, other configuration).
   void resume();
@@ -52,6 +53,7 @@ class Trainer {
  private:
   void build_model(std::optional<GaussianBridge> bridge);
   void fill_pool();
+  void stop_start_if_requested() const;
   at::Tensor start_signals(const ObservationBatch& batch);
   double train_step();
   void advance();

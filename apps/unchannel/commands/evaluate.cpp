@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -13,10 +14,10 @@
 #include <unordered_map>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
-#include <unchannel/baselines/quasar_reference_set.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
+#include "../evaluation/quasar_set.hpp"
 #include "commands.hpp"
 
 // Shape legend: N objects · D pixels
@@ -110,36 +111,28 @@ metrics::EvaluationInput read_truth(const DatasetReader& reader, const std::vect
   return input;
 }
 
-at::Tensor read_scalar_latent(const DatasetReader& reader, const std::string& name, const std::vector<std::uint64_t>& rows) {
-  const LatentValues values = reader.read_latent(name, std::span(rows));
-  const auto* numbers = std::get_if<std::vector<float>>(&values);
-  check<DataError>(numbers && numbers->size() == rows.size(), "{}: /latents/{} must be one float32 an observation.", reader.path().string(), name);
-  return at::tensor(*numbers);
-}
-
-baselines::QuasarReferences exact_references(const EvaluateArguments& arguments, const DatasetReader& truth, const DatasetReader& observed,
-                                             const std::vector<std::uint64_t>& observed_rows, const at::Tensor& truth_ND, const at::Tensor& observed_ND,
-                                             const std::vector<std::int64_t>& ids) {
-  const nlohmann::json origin = nlohmann::json::parse(truth.attribute("provenance"), nullptr, false);
-  check<ConfigError>(truth.wavelength().has_value() && origin.is_object() && origin.value("made_by", "") == "unchannel import quasar-prior",
-                     "{}: was not made by `unchannel import quasar-prior`; exact references exist for that semi-synthetic set only. Leave --prior out.", truth.path().string());
-  check<ConfigError>(!origin.value("forest", false) && origin.value("broad_absorption", 0.0) == 0,
-                     "{}: has absorption that the Gaussian prior does not describe, so the references would not be exact. Leave --prior out.", truth.path().string());
-  for (const LatentInfo& latent : observed.latents())
-    check<ConfigError>(latent.name == "snr" || latent.name == "resolution",
-                       "{}: has the latent '{}'; the exact references hold for line spread and white noise of a given SNR only. Leave --prior out.",
-                       observed.path().string(), latent.name);
-  baselines::QuasarReferenceInput input;
-  input.wavelength_angstrom_D = truth.wavelength()->angstrom;
-  input.rest_frame = truth.wavelength()->frame == "rest";
-  input.redshift_min = origin.value("redshift_min", 2.75);
-  input.redshift_max = origin.value("redshift_max", 3.25);
-  input.lsf_fwhm_ln_lambda = read_scalar_latent(observed, "resolution", observed_rows).mean().item<double>();
-  input.snr_B = read_scalar_latent(observed, "snr", observed_rows);
-  input.observed_BD = observed_ND;
-  input.truth_BD = truth_ND;
-  input.object_id_B = at::tensor(ids, at::kLong);
-  return baselines::quasar_references(load_quasar_prior(arguments.prior), input);
+baselines::QuasarReferences references_of(const EvaluateArguments& arguments, const DatasetReader& truth, const DatasetReader& observed,
+                                          const std::vector<std::uint64_t>& observed_rows, const at::Tensor& truth_ND, const at::Tensor& observed_ND,
+                                          const std::vector<std::int64_t>& ids) {
+  QuasarSet set;
+  set.truth_provenance = nlohmann::json::parse(truth.attribute("provenance"), nullptr, false);
+  if (truth.wavelength()) set.wavelength_angstrom = truth.wavelength()->angstrom;
+  for (const LatentInfo& latent : observed.latents()) {
+    set.latents.push_back(latent.name);
+    if (latent.row_size == 1) set.scalars.emplace(latent.name, numbers_of(observed.read_latent(latent.name, std::span(observed_rows))));
+  }
+  set.truth_ND = truth_ND;
+  set.observed_ND = observed_ND;
+  set.ids_N = at::tensor(ids, at::kLong);
+  const QuasarPrior prior = load_quasar_prior(arguments.prior);
+  std::string reason;
+  try {
+    reason = reason_against_references(set, prior);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", truth.path().string(), error.what()));
+  }
+  check<ConfigError>(reason.empty(), "{} and {}: have no exact references: {}. Leave --prior out.", truth.path().string(), observed.path().string(), reason);
+  return exact_references(set, prior);
 }
 
 void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>& results) {
@@ -153,7 +146,10 @@ void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>&
     line += lya != e.lines.end() ? fmt::format("{:>10.1f} ± {:<4.1f}(n={})", 100 * lya->fraction_within.value, 100 * lya->fraction_within.standard_error, lya->in_coverage)
                                  : fmt::format("{:>24}", "-");
     fmt::print("{}\n", line);
-    if (e.rmse_noise_subtracted) fmt::print("{:<28}RMSE without the reference's own noise: {:.4f}\n", "", *e.rmse_noise_subtracted);
+    if (e.rmse_noise_subtracted) {
+      const double rest = *e.rmse_noise_subtracted;
+      fmt::print("{:<28}RMSE without the reference's own noise: {}\n", "", std::isnan(rest) ? "below the noise" : fmt::format("{:.4f}", rest));
+    }
   }
   const metrics::Evaluation& first = results.front().second;
   fmt::print("{} objects of {} pixels, {:.2f} % of them with known truth; ± is one bootstrap standard error; PSNR range {:.4g}.\n", first.objects, first.pixels,
@@ -196,7 +192,7 @@ void evaluate(const EvaluateArguments& arguments) {
     const at::Tensor observed_ND = read_matrix(observed.reader, observed_rows);
     if (observed.reader.dim() == truth.reader.dim()) add("observed", observed_ND);
     if (!arguments.prior.empty()) {
-      const baselines::QuasarReferences references = exact_references(arguments, truth.reader, observed.reader, observed_rows, input.truth_ND, observed_ND, ids);
+      const baselines::QuasarReferences references = references_of(arguments, truth.reader, observed.reader, observed_rows, input.truth_ND, observed_ND, ids);
       add("best_linear_estimator", references.linear_BD);
       add("exact_posterior_mean", references.exact.mean_BD);
       add("exact_posterior_draw", references.exact.draw_BD);

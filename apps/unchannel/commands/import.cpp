@@ -127,7 +127,10 @@ struct MoonsArguments {
 
 void draw_moons(const MoonsArguments& arguments) {
   Progress bar("drawing two moons", static_cast<std::int64_t>(arguments.options.count));
-  write_two_moons(arguments.options, arguments.output, [&](std::uint64_t done) { bar.update(static_cast<std::int64_t>(done)); });
+  write_two_moons(arguments.options, arguments.output, [&](std::uint64_t done) {
+    stop_import_if_requested(arguments.output);
+    bar.update(static_cast<std::int64_t>(done));
+  });
   bar.finish();
   fmt::print("{} points written to {}\n", arguments.options.count, arguments.output);
 }

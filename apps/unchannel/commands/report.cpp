@@ -11,6 +11,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/stop_signal.hpp>
 #include <unchannel/report/run_sections.hpp>
 
 #include "../evaluation/quasar_set.hpp"
@@ -28,11 +29,16 @@ struct ReportArguments {
   std::uint64_t rows = 3000;
 };
 
-void say(const std::string& text) { fmt::print(stderr, "report: {}\n", text); }
+/// Announces a stage. Throws InterruptedError when a stop was requested.
+void say(const std::string& text) {
+  if (const int signal = stop_requested(); signal != 0) throw InterruptedError("report: interrupted; nothing was written.", signal);
+  fmt::print(stderr, "report: {}\n", text);
+}
 
 /// The exact references, or why there are none.
 struct References {
   std::optional<QuasarPrior> prior;
+  bool drawn_from_prior = false;
   std::optional<baselines::QuasarReferences> exact;
   std::string reason = "needs the prior of a semi-synthetic set; none given with --prior";
 };
@@ -42,8 +48,9 @@ References find_references(const ReportArguments& arguments, const ReportObjects
   if (arguments.prior.empty()) return result;
   say("exact references");
   result.prior = load_quasar_prior(arguments.prior);
+  result.drawn_from_prior = reason_against_prior(objects.truth_provenance, *result.prior).empty();
   try {
-    result.exact = exact_references(objects, *result.prior);
+    result.exact = exact_references(quasar_set(objects), *result.prior);
   } catch (const Error& error) {
     result.reason = error.what();
   }
@@ -82,8 +89,7 @@ nlohmann::json add_truth(report::HtmlPage& page, const ReportArguments& argument
   const References references = find_references(arguments, objects);
   const auto methods = all_methods(arguments, run, objects, restored_ND, references);
   say("comparison with the truth");
-  const bool drawn = references.prior && reason_against_prior(objects, *references.prior).empty();
-  const report::SignalLaw law = drawn ? quasar_signal_law(objects, *references.prior, kReferenceRows) : report::SignalLaw(objects.truth_ND);
+  const report::SignalLaw law = references.drawn_from_prior ? quasar_signal_law(quasar_set(objects), *references.prior, kReferenceRows) : report::SignalLaw(objects.truth_ND);
   const at::Tensor exact_draw = references.exact ? references.exact->exact.draw_BD : at::Tensor();
   const auto rows = add_comparison_section(page, objects, methods, exact_draw, law);
   nlohmann::json json = {{"rows", report::comparison_json(rows)}, {"reference_rows", law.reference_rows()}};
@@ -110,7 +116,7 @@ void make_report(const ReportArguments& arguments) {
     add_spectra_section(page, objects, restored_ND);
     if (objects.truth_ND.defined()) json["comparison"] = add_truth(page, arguments, run, objects, restored_ND);
     say("consistency with the simulator");
-    add_consistency_section(page, run, objects, restored_ND);
+    json["p_values"] = report::pvalues_json(add_consistency_section(page, run, objects, restored_ND));
     json["objects"] = objects.size();
     json["origin"] = objects.origin;
   }
@@ -138,7 +144,7 @@ void add_report_command(CLI::App& app) {
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->footer(
       "Example: unchannel report runs/demo --input test_observed.h5 --truth test_signals.h5 --prior eboss.npz\n"
-      "Exit codes: 0 done, 2 configuration or no gnuplot, 3 plugin, 4 data or disk");
+      "Exit codes: 0 done, 2 configuration or no gnuplot, 3 plugin, 4 data or disk, 130/143 stopped, nothing written");
   command->callback([arguments] { make_report(*arguments); });
 }
 

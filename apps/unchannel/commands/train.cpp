@@ -92,7 +92,6 @@ void train(const TrainArguments& arguments) {
                        "new run.",
                        run.string(), arguments.config, RunFolder::config_path(run).string());
   }
-  const CancellationDeferral deferral;
   TerminalObserver terminal;
   Trainer trainer(config.train, *channel, folder, terminal.observer());
   if (arguments.resume && std::filesystem::exists(folder.checkpoint_path())) {
@@ -101,8 +100,9 @@ void train(const TrainArguments& arguments) {
   } else {
     folder.write_config(config.to_toml());
     folder.write_provenance(provenance(config, *channel));
-    trainer.start();
+    trainer.start();  // without a checkpoint there is nothing to save: a stop may cancel a plugin's call
   }
+  const CancellationDeferral deferral;
   trainer.run();
   fmt::print("{}\n", run.string());
 }
@@ -119,7 +119,8 @@ void add_train_command(CLI::App& app) {
   command->add_flag("--resume", arguments->resume, "continue from the last checkpoint");
   command->footer(
       "Example: unchannel train configs/quasar/demo.toml --run runs/demo --set run.threads=2\n"
-      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 5 numerical, 130/143 stopped with a checkpoint");
+      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 5 numerical,\n"
+      "130/143 stopped, with a checkpoint from the first step on");
   command->callback([arguments] { train(*arguments); });
 }
 

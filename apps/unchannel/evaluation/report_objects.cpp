@@ -51,14 +51,7 @@ report::PixelAxis axis_of(const DatasetReader& reader, std::size_t dimension) {
 
 void read_scalars(const DatasetReader& reader, std::uint64_t count, std::map<std::string, at::Tensor>& scalars) {
   for (const LatentInfo& info : reader.latents()) {
-    if (info.row_size != 1) continue;
-    scalars.emplace(info.name, std::visit(
-                                   [](const auto& values) {
-                                     at::Tensor result = at::empty({static_cast<std::int64_t>(values.size())}, at::kDouble);
-                                     std::copy(values.begin(), values.end(), result.data_ptr<double>());
-                                     return result;
-                                   },
-                                   reader.read_latent(info.name, 0, count)));
+    if (info.row_size == 1) scalars.emplace(info.name, numbers_of(reader.read_latent(info.name, 0, count)));
   }
 }
 
@@ -71,6 +64,16 @@ std::vector<T> first(std::optional<std::vector<T>> values, std::uint64_t count) 
 
 }  // namespace
 
+at::Tensor numbers_of(const LatentValues& values) {
+  return std::visit(
+      [](const auto& numbers) {
+        at::Tensor result = at::empty({static_cast<std::int64_t>(numbers.size())}, at::kDouble);
+        std::copy(numbers.begin(), numbers.end(), result.data_ptr<double>());
+        return result;
+      },
+      values);
+}
+
 ReportObjects read_report_objects(const std::filesystem::path& input, const std::filesystem::path& truth, std::uint64_t rows,
                                   const Channel& channel) {
   const DatasetReader reader(input, DatasetKind::observations);
@@ -80,11 +83,13 @@ ReportObjects read_report_objects(const std::filesystem::path& input, const std:
   objects.batch = read_observations(reader, channel, 0, count);
   const auto signal_size = static_cast<std::size_t>(objects.batch.lifted_BD.size(1));
   const auto ids = reader.object_ids();
+  objects.has_object_ids = ids.has_value();
   objects.ids_N = ids ? tensor_of(first(ids, count)) : at::arange(static_cast<std::int64_t>(count), at::kLong);
   objects.names = first(reader.object_names(), count);
   if (auto redshift = reader.redshift()) objects.redshift = first(std::move(redshift), count);
   objects.axis = axis_of(reader, signal_size);
   objects.origin = reader.attribute("origin");
+  for (const LatentInfo& latent : reader.latents()) objects.latents.push_back(latent.name);
   read_scalars(reader, count, objects.scalars);
   if (truth.empty()) return objects;
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <unchannel/data/dataset.hpp>
 #include <unchannel/report/spectra_figures.hpp>
 #include <unchannel/scsi/observations.hpp>
 
@@ -20,9 +21,11 @@ namespace unchannel {
 struct ReportObjects {
   ObservationBatch batch;
   at::Tensor ids_N;                            ///< int64: object ids where the file has them, else row numbers
+  bool has_object_ids = false;
   std::vector<std::string> names;              ///< empty: the file has none
   std::optional<std::vector<double>> redshift;
   report::PixelAxis axis;                      ///< of the signals
+  std::vector<std::string> latents;            ///< names of all that the observation file has
   std::map<std::string, at::Tensor> scalars;   ///< latents with one number per object [N], also those hidden from the model
   std::string origin;                          ///< the observation file's own words, e.g. "semi-synthetic: …"
   at::Tensor truth_ND;                         ///< undefined without a truth
@@ -31,6 +34,9 @@ struct ReportObjects {
   std::int64_t size() const { return ids_N.size(0); }
   bool semi_synthetic() const { return origin.starts_with("semi-synthetic"); }
 };
+
+/// A latent with one number an object as float64 [N].
+at::Tensor numbers_of(const LatentValues& values);
 
 /// The first `rows` observations of `input`, and their true signals from `truth` (may be empty) matched by object_id, or by row where
 /// neither file has ids. Throws DataError, ShapeError.

@@ -9,6 +9,8 @@
 #include <fmt/core.h>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/progress.hpp>
+#include <unchannel/base/stop_signal.hpp>
 #include <unchannel/diagnostics/residual_pvalue.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/metrics/pixel_errors.hpp>
@@ -18,7 +20,7 @@ namespace unchannel {
 namespace {
 
 constexpr std::int64_t kExamples = 4;
-constexpr std::int64_t kPvalueObjects = 512;
+constexpr std::int64_t kPvalueBlock = 256;
 
 /// 1 where the observation counts, undefined where every pixel does.
 at::Tensor valid_pixels(const ReportObjects& objects) {
@@ -30,13 +32,35 @@ at::Tensor valid_pixels(const ReportObjects& objects) {
   return valid;
 }
 
-/// Rows [0, count) of the latents that come with the data.
-Latents data_latents(const Channel& channel, const Latents& own, std::int64_t count) {
+/// Rows [begin, end) of the latents that come with the data.
+Latents data_latents(const Channel& channel, const Latents& own, std::int64_t begin, std::int64_t end) {
   Latents part;
   for (const LatentSpec& spec : channel.latents()) {
-    if (spec.source != LatentSource::kFresh) part.emplace(spec.name, own.at(spec.name).slice(0, 0, count));
+    if (spec.source != LatentSource::kFresh) part.emplace(spec.name, own.at(spec.name).slice(0, begin, end));
   }
   return part;
+}
+
+std::vector<report::ObjectPvalue> object_pvalues(const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND, RandomKey key) {
+  const at::Tensor valid_ND = valid_pixels(objects);
+  Progress bar("p-values", objects.size());
+  std::vector<report::ObjectPvalue> result;
+  for (std::int64_t begin = 0; begin < objects.size(); begin += kPvalueBlock) {
+    if (const int signal = stop_requested(); signal != 0) throw InterruptedError("report: interrupted; nothing was written.", signal);
+    const std::int64_t end = std::min(begin + kPvalueBlock, objects.size());
+    const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, begin, end) : values; };
+    const at::Tensor p_B = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
+                                                         data_latents(*run.channel, objects.batch.latents, begin, end), key, part(objects.ids_N),
+                                                         part(valid_ND));
+    for (std::int64_t row = begin; row < end; ++row) {
+      const auto i = static_cast<std::size_t>(row);
+      result.push_back({objects.ids_N[row].item<std::int64_t>(), objects.has_object_ids, i < objects.names.size() ? objects.names[i] : "",
+                        p_B[row - begin].item<double>()});
+    }
+    bar.update(end);
+  }
+  bar.finish();
+  return result;
 }
 
 std::string words_of(const nlohmann::json& parameters) {
@@ -109,7 +133,7 @@ void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, c
                   examples.size(), objects.truth_ND.defined() ? ", true" : ""));
 }
 
-void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND) {
+std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND) {
   page.section("Does the simulator explain the observations?");
   const c10::NoGradGuard no_grad;
   const RandomKey key = RandomKey(1).derive(Purpose::kChannelEvaluation);
@@ -128,21 +152,25 @@ void add_consistency_section(report::HtmlPage& page, const OpenRun& run, const R
       report::render_figure(report::residual_figure(observed_residual, simulated_residual)),
       "Residuals of the observations, y − Φ(y), and of observations simulated anew from the restorations, F(Φ(y)) − Φ(y). Left: all "
       "pixels; right: root mean square per object. Equal laws are what a restoration consistent with simulator and data gives.");
-  const std::int64_t count = std::min(kPvalueObjects, objects.size());
-  const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, 0, count) : values; };
-  const at::Tensor valid = valid_pixels(objects);
-  const at::Tensor all_p_N = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
-                                                       data_latents(*run.channel, own, count), key, part(objects.ids_N), part(valid));
-  const at::Tensor p_N = all_p_N.masked_select(all_p_N.isnan().logical_not());
-  if (p_N.numel() == 0) return page.paragraph("No object could be simulated anew: there are no p-values.");
-  const double rejected = p_N.le(0.01).to(at::kDouble).mean().item<double>();
+  const std::vector<report::ObjectPvalue> all = object_pvalues(run, objects, restored_ND, key);
+  std::vector<double> known;
+  for (const report::ObjectPvalue& object : all) {
+    if (!std::isnan(object.p_value)) known.push_back(object.p_value);
+  }
+  if (known.empty()) {
+    page.paragraph("No object could be simulated anew: there are no p-values.");
+    return all;
+  }
+  const auto rejected = static_cast<double>(std::ranges::count_if(known, [](double p) { return p <= 0.01; })) / static_cast<double>(known.size());
   page.figure(
-      report::render_figure(report::p_value_figure(report::to_vector(p_N))),
+      report::render_figure(report::p_value_figure(known)),
       fmt::format(
-          "p-values of {} of the first {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
+          "p-values of {} of the {} objects against replicas simulated from their restorations. {:.1f} % are at 0.01 or below. Small "
           "values mean that restoration or simulator fail for the object; since the restoration follows the observation, a "
           "uniform histogram proves neither right.",
-          p_N.numel(), count, 100 * rejected));
+          known.size(), all.size(), 100 * rejected));
+  page.table(report::worst_objects(all));
+  return all;
 }
 
 std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page, const ReportObjects& objects,
@@ -162,6 +190,7 @@ std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page
                      ? fmt::format("The law of clean signals is represented by {} further semi-synthetic signals.", law.reference_rows())
                      : "The law of clean signals is represented by the true signals themselves, one half against the other.");
   page.table(report::comparison_table(rows));
+  if (const report::Table lines = report::line_table(rows); !lines.rows.empty()) page.table(lines);
 
   const auto spread = [](const at::Tensor& x_ND) { return report::to_vector(metrics::pixel_spread(x_ND)); };
   std::vector<report::SpreadCurve> curves;

@@ -45,6 +45,13 @@ TEST(Evaluation, TheReferencesOwnNoiseComesOffTheError) {
   EXPECT_NEAR(*result.rmse_noise_subtracted, 0.3, 0.02);  // s.e. of a mean of 20,000 squares of variance 0.34, over 2·0.3: 0.006
 }
 
+TEST(Evaluation, AnErrorBelowTheReferencesOwnNoiseIsNullInJson) {
+  const at::Tensor truth = normals(20, 10, 3);
+  const Evaluation result = evaluate({.restored_ND = truth, .truth_ND = truth, .truth_variance_ND = at::full({20, 10}, 0.25)});
+  EXPECT_TRUE(std::isnan(*result.rmse_noise_subtracted));
+  EXPECT_TRUE(nlohmann::json::parse(to_json(result).dump()).at("rmse_truth_noise_subtracted_data_units").is_null());
+}
+
 TEST(Evaluation, JsonKeysCarryUnitsAndBadNumbersBecomeNull) {
   const at::Tensor truth = normals(10, 6, 6);
   const nlohmann::json json = nlohmann::json::parse(to_json(evaluate({.restored_ND = truth, .truth_ND = truth})).dump());

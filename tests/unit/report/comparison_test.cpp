@@ -90,6 +90,32 @@ TEST(Compare, APeakAtItsPlaceIsWithin500KmPerSecond) {
   EXPECT_NEAR(*row.lyman_alpha_median_velocity_km_s, 0.008 * 299792.458, 1.0);
 }
 
+TEST(Compare, EveryLineInCoverageHasItsPlaceHeightAndCount) {
+  ComparisonData data = truth_only();
+  data.wavelength_D = (at::arange(kD, at::kDouble) * 0.02).add_(std::log(1130.0)).exp();  // rest frame, 1130 to 1790 angstrom, 6,000 km/s a pixel
+  data.truth_ND = data.truth_ND * 1e-3;
+  at::Tensor restored = data.truth_ND.clone();
+  const std::int64_t lyman = 4, carbon = 15;  // 1224 and 1525 angstrom, in the windows of Ly alpha and C IV
+  data.truth_ND.select(1, lyman).fill_(4);
+  data.truth_ND.select(1, carbon).fill_(2);
+  restored.select(1, lyman).fill_(3);
+  restored.select(1, carbon + 1).fill_(3);
+  const ComparisonRow row = compare({"m", "", restored, "", false}, data, SignalLaw(data.truth_ND));
+  const Table table = line_table({row});
+  ASSERT_EQ(table.rows.size(), 3U);  // Si IV is in coverage, too
+  EXPECT_EQ(table.rows[0].cells, (std::vector<std::string>{"Ly alpha", "m", "64", "100 %", "0", "-25.0 %", "25.0 %"}));
+  EXPECT_EQ(table.rows[2].cells, (std::vector<std::string>{"C IV", "m", "64", "0 %", "5996", "+50.0 %", "50.0 %"}));
+  EXPECT_EQ(table.rows[0].cells.size(), table.columns.size());
+  const nlohmann::json json = comparison_json({row});
+  EXPECT_EQ(json.at(0).at("lines").at("C_IV").at("objects_in_coverage").get<int>(), kN);
+  EXPECT_NEAR(json.at(0).at("lines").at("C_IV").at("median_abs_velocity_error_km_s").get<double>(), 0.02 * 299792.458, 1);
+}
+
+TEST(LineTable, HasNoRowsWhereNoLineIsInCoverage) {
+  const ComparisonData data = truth_only();
+  EXPECT_TRUE(line_table({compare({"m", "", data.truth_ND, "", false}, data, SignalLaw(data.truth_ND))}).rows.empty());
+}
+
 TEST(SignalLaw, AFreshSampleOfTheLawHasHardlyAnyExcessAndAWiderOneItsOwn) {
   const auto draw = [](std::int64_t first, std::int64_t count) { return normals(first, count, 7); };
   const std::int64_t rows = 256;

@@ -14,8 +14,31 @@ namespace {
 TEST(RunFolder, DoesNotOverwriteARun) {
   const test_support::TempDir folder;
   { RunFolder::create(folder / "run").write_config("a = 1\n"); }
+  write_file_atomically(RunFolder::checkpoint_path(folder / "run"), "weights");
   EXPECT_THROW(RunFolder::create(folder / "run"), ConfigError);
   EXPECT_NO_THROW(RunFolder::resume(folder / "run"));
+}
+
+TEST(RunFolder, WhatAFailedStartLeftIsNoRun) {
+  const test_support::TempDir folder;
+  {
+    const RunFolder failed = RunFolder::create(folder / "run");
+    failed.write_config("a = 1\n");
+    failed.write_provenance({{"git", "x"}});
+  }
+  EXPECT_NO_THROW(RunFolder::create(folder / "run").write_config("a = 2\n"));
+  EXPECT_EQ(read_file(RunFolder::config_path(folder / "run")), "a = 2\n");
+}
+
+TEST(RunFolder, KnowsTheStepWhoseTestFiguresItHolds) {
+  const test_support::TempDir folder;
+  const RunFolder run = RunFolder::create(folder / "run");
+  EXPECT_FALSE(run.holds_test_figures(60));
+  run.append_metrics({{"step", 60}});
+  EXPECT_FALSE(run.holds_test_figures(60));
+  run.append_metrics({{"step", 60}, {"split", "test"}});
+  EXPECT_TRUE(run.holds_test_figures(60));
+  EXPECT_FALSE(run.holds_test_figures(90));
 }
 
 TEST(RunFolder, HasNothingToResumeWhereNothingWasStarted) {
