@@ -48,7 +48,8 @@ TEST(FrozenPlugin, OfAbi10RunsInTodaysHost) {
   EXPECT_EQ(plugins.libraries()[0].probe.abi, "1.0");
   const std::vector<float> x(6, 2.0F);
   const std::vector<uint64_t> ids = {40, 41};
-  const uint64_t key = unchannel_derive(9, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
+  const uint64_t of_simulate = unchannel_derive(9, unchannel_tag(UNCHANNEL_TAG_PURPOSE, UNCHANNEL_PURPOSE_SIMULATE));
+  const uint64_t key = unchannel_derive(of_simulate, unchannel_tag(UNCHANNEL_TAG_NOISE, 0));
   for (const Isolation mode : {Isolation::kInproc, Isolation::kProcess}) {
     const auto channel = open_plugin(plugins, "org.example.awgn", {.mode = mode});
     channel->configure({3}, {{"sigma", 0.5}});
