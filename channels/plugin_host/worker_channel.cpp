@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include <unchannel/base/json_text.hpp>
+
 #include "check_record.hpp"
 #include "failed_call.hpp"
 #include "keyed_header.hpp"
@@ -110,7 +112,7 @@ Message WorkerChannel::ask(WorkerProcess& process, const std::string& function, 
 }
 
 Message WorkerChannel::ask(WorkerProcess& process, const nlohmann::json& header, const std::string& expected) const {
-  const std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text = json_text(header);
   return ask(process, header.at("type").get<std::string>(), text, expected, {}, 0);
 }
 
@@ -251,7 +253,7 @@ const std::string& WorkerChannel::header_of(const BatchCall& call, CallLayout la
   if (known && same_places(known->layout, layout)) return known->header.with_key(call.key);
   nlohmann::json header = call_header(call, layout);
   if (shared_) header["data"] = "shared";
-  auto keyed = KeyedHeader::make(header.dump(), call.key);
+  auto keyed = KeyedHeader::make(json_text(header), call.key);
   check<PluginError>(keyed.has_value(), "{}{}: a latent has a name that cannot be sent.", place(), call_name(call.kind));
   known = std::make_unique<KnownCall>(KnownCall{std::move(layout), *std::move(keyed)});
   return known->header.with_key(call.key);

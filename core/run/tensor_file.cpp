@@ -10,6 +10,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace {
@@ -63,7 +64,7 @@ void write_tensor_file(const std::filesystem::path& path, const TensorFile& cont
     header[name] = {{"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
 

@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/baselines/quasar_reference_set.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/metrics/evaluation.hpp>
@@ -206,7 +208,7 @@ void evaluate(const EvaluateArguments& arguments) {
   }
   print_table(results);
   if (json.contains("rmse_over_exact_draw")) fmt::print("RMSE over that of one exact posterior draw: {:.3f}\n", json["rmse_over_exact_draw"].get<double>());
-  if (!arguments.json.empty()) write_file_atomically(arguments.json, json.dump(2) + "\n");
+  if (!arguments.json.empty()) write_file_atomically(arguments.json, json_text(json, 2) + "\n");
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/report/run_sections.hpp>
 
 #include "../evaluation/quasar_set.hpp"
@@ -118,7 +120,7 @@ void make_report(const ReportArguments& arguments) {
   report::add_provenance_section(page, history);
   const std::filesystem::path output = arguments.output.empty() ? run_path / "report.html" : std::filesystem::path(arguments.output);
   write_file_atomically(output, page.html());
-  if (!arguments.json.empty()) write_file_atomically(arguments.json, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (!arguments.json.empty()) write_file_atomically(arguments.json, json_text(json, 2) + "\n");
   fmt::print("{}\n", output.string());
 }
 

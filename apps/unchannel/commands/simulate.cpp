@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
@@ -116,7 +118,7 @@ void simulate(const SimulateArguments& arguments) {
   for (std::size_t i = 0; i < std::min(failed.size(), kListed); ++i) {
     record["failed_samples"].push_back({{"id", failed[i].id}, {"reason", failed[i].reason}});
   }
-  writer.set_attribute("provenance", record.dump());
+  writer.set_attribute("provenance", json_text(record));
   writer.close();
   bar.finish();
   if (!failed.empty()) {
