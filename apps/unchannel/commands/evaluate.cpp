@@ -167,6 +167,7 @@ void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>&
 
 void evaluate(const EvaluateArguments& arguments) {
   check<ConfigError>(arguments.prior.empty() || !arguments.observed.empty(), "evaluate --prior: the exact references are computed from the observations; give them with --observed.");
+  refuse_same_file("--json", arguments.json, {arguments.truth, arguments.restored, arguments.observed, arguments.reference, arguments.prior});
   const ObjectFile restored(arguments.restored), truth(arguments.truth);
   std::vector<std::int64_t> ids = restored.reader.object_ids().value_or(std::vector<std::int64_t>{});
   std::vector<std::uint64_t> restored_rows(restored.reader.rows());

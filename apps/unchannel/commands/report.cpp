@@ -99,6 +99,8 @@ void make_report(const ReportArguments& arguments) {
                      "report --prior, --oracle: they are compared on the true signals; give those with --truth.");
   const std::filesystem::path run_path = arguments.run;
   const report::RunHistory history = report::read_run_history(run_path);
+  refuse_same_file("--output", arguments.output, {arguments.input, arguments.truth, arguments.prior});
+  refuse_same_file("--json", arguments.json, {arguments.input, arguments.truth, arguments.prior, arguments.output});
   const RunConfig config = read_run_config(run_path);
   const OpenRun run = open_run(run_path, arguments.plugin_folders, arguments.input.empty() ? config.train.data.observations : arguments.input);
   report::HtmlPage page("Restoration by self-consistent stochastic interpolants", fmt::format("run {} at step {}", run_path.string(), run.trained.step));

@@ -76,6 +76,7 @@ ChannelSettings read_channel_settings(const SimulateArguments& arguments) {
 }
 
 void simulate(const SimulateArguments& arguments) {
+  refuse_same_file("--output", arguments.output, {arguments.config, arguments.input, arguments.latents});
   const ChannelSettings settings = read_channel_settings(arguments);
   const DatasetReader reader(arguments.input, DatasetKind::signals);
   const std::vector<std::int64_t> signal_shape(reader.row_shape().begin(), reader.row_shape().end());
