@@ -87,6 +87,7 @@ void simulate(const SimulateArguments& arguments) {
   const RandomKey key(arguments.key);
   std::optional<DatasetReader> survey;
   if (!arguments.latents.empty()) survey.emplace(arguments.latents);
+  copy_metadata(reader, 0, reader.rows(), writer);  // before the work: a column that cannot be read costs nothing then
   DatasetWriter writer(arguments.output, DatasetKind::observations, unsigned_shape(channel->observation_shape()));
 
   constexpr std::uint64_t kBlockBytes = std::uint64_t{16} << 20;
@@ -110,7 +111,6 @@ void simulate(const SimulateArguments& arguments) {
     for (FailedSample& sample : channel->take_failed_samples()) failed.push_back(std::move(sample));
     bar.update(static_cast<std::int64_t>(first + count));
   }
-  copy_metadata(reader, 0, reader.rows(), writer);
   nlohmann::json record = provenance(arguments, *channel);
   // The attribute must stay below HDF5's 64 KiB: the count is complete, the list its beginning.
   constexpr std::size_t kListed = 200;
