@@ -10,6 +10,7 @@
 #include "failed_call.hpp"
 #include "keyed_header.hpp"
 #include "parameters.hpp"
+#include "plugin_channel.hpp"
 #include "process_limits.hpp"
 
 namespace unchannel {
@@ -107,7 +108,7 @@ Message WorkerChannel::ask(WorkerProcess& process, const std::string& function, 
   if (!message.starts_with(place())) {
     message = fmt::format("{}{} failed with {}: {}", place(), function, status.empty() ? "no status" : status, message);
   }
-  if (status == "BAD_ARGUMENT") throw PluginError(message);
+  if (status == "BAD_ARGUMENT") throw PluginStatusError(UNCHANNEL_BAD_ARGUMENT, message);
   throw WorkerFailure(message);
 }
 

@@ -79,16 +79,15 @@ void simulate(const SimulateArguments& arguments) {
   refuse_same_file("--output", arguments.output, {arguments.config, arguments.input, arguments.latents});
   const ChannelSettings settings = read_channel_settings(arguments);
   const DatasetReader reader(arguments.input, DatasetKind::signals);
-  const std::vector<std::int64_t> signal_shape(reader.row_shape().begin(), reader.row_shape().end());
   const auto log = [](std::int32_t level, std::string_view from, std::string_view text) {
     if (level >= UNCHANNEL_LOG_WARNING) fmt::print(stderr, "{}: {}\n", from, text);
   };
-  const std::unique_ptr<Channel> channel = make_channel(settings, arguments.plugin_folders, signal_shape, log);
+  const std::unique_ptr<Channel> channel = open_channel(settings, arguments.plugin_folders, reader, log);
   const RandomKey key(arguments.key);
   std::optional<DatasetReader> survey;
   if (!arguments.latents.empty()) survey.emplace(arguments.latents);
-  copy_metadata(reader, 0, reader.rows(), writer);  // before the work: a column that cannot be read costs nothing then
   DatasetWriter writer(arguments.output, DatasetKind::observations, unsigned_shape(channel->observation_shape()));
+  copy_metadata(reader, 0, reader.rows(), writer);  // before the work: a column that cannot be read costs nothing then
 
   constexpr std::uint64_t kBlockBytes = std::uint64_t{16} << 20;
   const std::uint64_t block = std::max<std::uint64_t>(1, kBlockBytes / (sizeof(float) * reader.dim()));
