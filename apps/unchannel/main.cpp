@@ -10,6 +10,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/stop_signal.hpp>
 
+#include "command_line.hpp"
 #include "commands/commands.hpp"
 
 namespace {
@@ -40,8 +41,11 @@ int run(int argc, char** argv) {
   unchannel::add_report_command(app);
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
+  unchannel::check_command_words(app, argc, argv);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    throw unchannel::ConfigError(unchannel::unexpected_words(app));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
