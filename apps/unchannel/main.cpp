@@ -10,6 +10,7 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/stop_signal.hpp>
 
+#include "command_line.hpp"
 #include "commands/commands.hpp"
 
 namespace {
@@ -44,8 +45,11 @@ int run(int argc, char** argv) {
   for (const char* name : {"import", "plugins", "simulate", "degrade", "train", "restore", "report"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }
+  unchannel::check_command_words(app, argc, argv);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    throw unchannel::ConfigError(unchannel::unexpected_words(app));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }

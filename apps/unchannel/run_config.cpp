@@ -1,9 +1,12 @@
 #include "run_config.hpp"
 
+#include <fmt/ranges.h>
+
 #include <unchannel/base/config.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/run/run_folder.hpp>
+#include <unchannel/scsi/trained_model.hpp>
 
 namespace unchannel {
 
@@ -15,8 +18,8 @@ void RunConfig::visit(SettingsVisitor& visitor) {
 RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   const Config file = Config::read(path, overrides);
   RunConfig config;
-  config.channel.folder = file.folder();
   file.fill([&](SettingsVisitor& visitor) { config.visit(visitor); });
+  config.channel.read_places(file);
   for (std::string* name : {&config.train.data.observations, &config.train.data.monitor_observations, &config.train.data.monitor_signals, &config.train.data.monitor_reference,
                             &config.train.start.file}) {
     if (!name->empty() && std::filesystem::path(*name).is_relative()) {
@@ -45,9 +48,22 @@ RunConfig read_run_config(const std::filesystem::path& run) {
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file) {
   if (!config.channel.signal_shape.empty()) return make_channel(config.channel, plugin_folders, config.channel.signal_shape);
-  const DatasetReader reader(data_file);
-  const std::vector<std::int64_t> shape(reader.row_shape().begin(), reader.row_shape().end());
-  return make_channel(config.channel, plugin_folders, shape);
+  return open_channel(config.channel, plugin_folders, DatasetReader(data_file));
+}
+
+std::unique_ptr<Channel> open_channel(ChannelSettings settings, const std::vector<std::string>& plugin_folders, const DatasetReader& data,
+                                      LogSink log) {
+  settings.signals_from = data.path().string();
+  const std::vector<std::int64_t> shape(data.row_shape().begin(), data.row_shape().end());
+  return make_channel(settings, plugin_folders, shape, std::move(log));
+}
+
+void check_signal_shape(const Channel& channel, const TrainedModel& trained, const std::string& run, const std::string& data_file) {
+  const std::vector<std::int64_t> given = channel.signal_shape(), learnt = trained.model.signal_shape();
+  check<ShapeError>(given == learnt,
+                    "{}: its signals have the shape [{}], but run {} was trained on signals of shape [{}]. Give data on the grid that the "
+                    "run was trained on, or a run that was trained on this one.",
+                    data_file, fmt::join(given, ", "), run, fmt::join(learnt, ", "));
 }
 
 }  // namespace unchannel

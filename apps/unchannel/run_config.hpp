@@ -11,6 +11,9 @@
 
 namespace unchannel {
 
+class DatasetReader;
+struct TrainedModel;
+
 /// A training configuration: the channel and everything the engine needs.
 struct RunConfig {
   ChannelSettings channel;
@@ -29,5 +32,12 @@ RunConfig read_run_config(const std::filesystem::path& run);
 /// Loads and configures the channel. The signal shape is channel.signal_shape or else the row shape of `data_file`.
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file);
+
+/// The same for signals of the row shape of `data`, whatever channel.signal_shape says.
+std::unique_ptr<Channel> open_channel(ChannelSettings settings, const std::vector<std::string>& plugin_folders, const DatasetReader& data,
+                                      LogSink log = {});
+
+/// Throws ShapeError, naming `data_file` and both shapes, when the channel opened for it has other signals than `run` was trained on.
+void check_signal_shape(const Channel& channel, const TrainedModel& trained, const std::string& run, const std::string& data_file);
 
 }  // namespace unchannel

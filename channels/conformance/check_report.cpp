@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <unchannel/base/atomic_file.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel::conformance {
 
@@ -83,7 +84,7 @@ nlohmann::json report_json(const CheckReport& report) {
 }
 
 void write_report(const CheckReport& report, const std::filesystem::path& file) {
-  write_file_atomically(file, report_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file_atomically(file, json_text(report_json(report), 2) + "\n");
 }
 
 }  // namespace unchannel::conformance

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/plugin_host/check_record.hpp>
 
@@ -43,7 +44,7 @@ void record_outcome(const CheckReport& report) {
                                    {"checked_at", now_utc()},
                                    {"untested", untested},
                                    {"needed", needed}};
-    write_file_atomically(file, record.dump(2) + "\n");
+    write_file_atomically(file, json_text(record, 2) + "\n");
   } catch (const std::exception&) {  // a full disk, a read-only home
     return;
   }

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include <unchannel/base/json_text.hpp>
+
 namespace unchannel::conformance {
 namespace {
 
@@ -68,7 +70,7 @@ void open_answer(double time_limit_s) {
 
 void write_answer(const nlohmann::json& line) {
   // A plugin's texts may be no UTF-8.
-  const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(line) + "\n";
   answered = true;
   std::size_t done = 0;
   while (done < text.size()) {

@@ -62,7 +62,10 @@ class Environment {
 
 }  // namespace
 
-Pipe::Pipe() { check<PluginError>(::pipe2(ends_, O_CLOEXEC) == 0, "a pipe to a child process could not be made: {}.", ::strerror(errno)); }
+Pipe::Pipe() {
+  const int status = ::pipe2(ends_, O_CLOEXEC);
+  check<PluginError>(status == 0, "a pipe to a child process could not be made: {}.", ::strerror(errno));
+}
 
 Pipe::~Pipe() {
   close_end(0);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unchannel/base/did_you_mean.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace {
@@ -17,7 +18,7 @@ class Checker {
   void require(bool condition, const std::string& rule) const {
     if (condition) return;
     const bool has_unit = !parameter_.unit.empty() && parameter_.unit != "1";
-    throw ConfigError(fmt::format("channel {}: parameter {} {}; it is {}.{}", channel_, parameter_.id, rule, value_.dump(),
+    throw ConfigError(fmt::format("channel {}: parameter {} {}; it is {}.{}", channel_, parameter_.id, rule, json_text(value_),
                                   has_unit ? fmt::format(" Its unit is {}.", parameter_.unit) : ""));
   }
 

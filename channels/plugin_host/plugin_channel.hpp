@@ -32,6 +32,8 @@ class PluginStatusError : public PluginError {
       : PluginError(fmt::format("{} failed with {}: {}", what, status_name(status), text.empty() ? "the plugin gives no reason." : text)),
         status_(status),
         text_(text) {}
+  /// `message`: the whole, as a worker process gives it.
+  PluginStatusError(std::int32_t status, const std::string& message) : PluginError(message), status_(status) {}
   std::int32_t status() const noexcept { return status_; }  ///< UNCHANNEL_RETRYABLE …
   const std::string& text() const noexcept { return text_; }
 

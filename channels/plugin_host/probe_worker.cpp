@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 #include "description.hpp"
 #include "elf_file.hpp"
@@ -31,7 +32,7 @@ class AnswerStream {
 
   void write(const nlohmann::json& line) {
     // A plugin's texts may be no UTF-8.
-    const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    const std::string text = json_text(line) + "\n";
     std::fwrite(text.data(), 1, text.size(), stream_);
     std::fflush(stream_);
   }

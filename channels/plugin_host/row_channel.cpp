@@ -9,6 +9,7 @@
 #include <cstring>
 #include <iterator>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/base/sha256.hpp>
 
 #include "parameters.hpp"
@@ -23,13 +24,13 @@ constexpr std::size_t kLongestNumber = 64;  ///< in text, with the blank behind 
 
 std::string value_text(const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? fmt::format("{}", value.get<double>()) : value.dump();
+  return value.is_number_float() ? fmt::format("{}", value.get<double>()) : json_text(value);
 }
 
 /// TOML has infinities, JSON has not.
 std::string toml_text(const nlohmann::json& value) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) return value.get<double>() > 0 ? "inf" : "-inf";
-  return value.dump();
+  return json_text(value);
 }
 
 std::string shape_words(const ChannelShape& shape) { return fmt::format("{}", fmt::join(shape, " ")); }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <unchannel/base/did_you_mean.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 #include "program_manifest.hpp"
 #include "program_plugin.hpp"
@@ -30,7 +31,7 @@ class Table {
     return json_.at(key).get<std::string>();
   }
   void require(bool condition, const char* key, const char* rule) const {
-    check<ConfigError>(condition, "{}: {} {}; it is {}.", place_, key, rule, has(key) ? json_.at(key).dump() : "missing");
+    check<ConfigError>(condition, "{}: {} {}; it is {}.", place_, key, rule, has(key) ? json_text(json_.at(key)) : "missing");
   }
 
  private:

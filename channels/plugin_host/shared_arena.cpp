@@ -75,14 +75,15 @@ void SharedArena::grow(std::uint64_t bytes) {
   check<PluginError>(bytes <= std::uint64_t{1} << 46, "a batch of {} bytes is more than can be shared. Use smaller batches.", bytes);
   const std::uint64_t rounded =
       bytes < kHugePage ? std::bit_ceil(std::max(bytes, kSmallest)) : (bytes + kHugePage - 1) / kHugePage * kHugePage;
-  check<PluginError>(::ftruncate(descriptor_, static_cast<off_t>(rounded)) == 0,
-                     "{} bytes of shared memory could not be had: {}. Use smaller batches.", rounded, ::strerror(errno));
+  const int status = ::ftruncate(descriptor_, static_cast<off_t>(rounded));
+  check<PluginError>(status == 0, "{} bytes of shared memory could not be had: {}. Use smaller batches.", rounded, ::strerror(errno));
   map(rounded);
 }
 
 std::uint64_t SharedArena::file_bytes() const {
   struct stat status {};
-  check<PluginError>(::fstat(descriptor_, &status) == 0, "shared memory could not be examined: {}.", ::strerror(errno));
+  const int result = ::fstat(descriptor_, &status);
+  check<PluginError>(result == 0, "shared memory could not be examined: {}.", ::strerror(errno));
   return static_cast<std::uint64_t>(status.st_size);
 }
 

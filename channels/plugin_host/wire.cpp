@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include <unchannel/base/json_text.hpp>
+
 namespace unchannel {
 namespace {
 
@@ -18,7 +20,7 @@ std::string Message::type() const {
 }
 
 std::string encode_frame(const nlohmann::json& header, std::uint64_t payload_bytes) {
-  return encode_frame_text(header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), payload_bytes);
+  return encode_frame_text(json_text(header), payload_bytes);
 }
 
 std::string encode_frame_text(std::string_view header, std::uint64_t payload_bytes) {

@@ -4,10 +4,13 @@
 #include <array>
 #include <cstring>
 
+#include <unchannel/base/json_text.hpp>
+
 #include "check_record.hpp"
 #include "failed_call.hpp"
 #include "keyed_header.hpp"
 #include "parameters.hpp"
+#include "plugin_channel.hpp"
 #include "process_limits.hpp"
 
 namespace unchannel {
@@ -105,12 +108,12 @@ Message WorkerChannel::ask(WorkerProcess& process, const std::string& function, 
   if (!message.starts_with(place())) {
     message = fmt::format("{}{} failed with {}: {}", place(), function, status.empty() ? "no status" : status, message);
   }
-  if (status == "BAD_ARGUMENT") throw PluginError(message);
+  if (status == "BAD_ARGUMENT") throw PluginStatusError(UNCHANNEL_BAD_ARGUMENT, message);
   throw WorkerFailure(message);
 }
 
 Message WorkerChannel::ask(WorkerProcess& process, const nlohmann::json& header, const std::string& expected) const {
-  const std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text = json_text(header);
   return ask(process, header.at("type").get<std::string>(), text, expected, {}, 0);
 }
 
@@ -251,7 +254,7 @@ const std::string& WorkerChannel::header_of(const BatchCall& call, CallLayout la
   if (known && same_places(known->layout, layout)) return known->header.with_key(call.key);
   nlohmann::json header = call_header(call, layout);
   if (shared_) header["data"] = "shared";
-  auto keyed = KeyedHeader::make(header.dump(), call.key);
+  auto keyed = KeyedHeader::make(json_text(header), call.key);
   check<PluginError>(keyed.has_value(), "{}{}: a latent has a name that cannot be sent.", place(), call_name(call.kind));
   known = std::make_unique<KnownCall>(KnownCall{std::move(layout), *std::move(keyed)});
   return known->header.with_key(call.key);

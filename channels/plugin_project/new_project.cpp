@@ -24,7 +24,8 @@ class StagingFolder {
   explicit StagingFolder(const fs::path& target) {
     const fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
     std::string pattern = (parent / (".unchannel-new-XXXXXX")).string();
-    check<DataError>(::mkdtemp(pattern.data()) != nullptr, "{}: cannot be made: {}. Check that {} exists and is writable.", target.string(),
+    const char* made = ::mkdtemp(pattern.data());
+    check<DataError>(made != nullptr, "{}: cannot be made: {}. Check that {} exists and is writable.", target.string(),
                      std::strerror(errno), parent.string());
     path_ = pattern;
   }
@@ -92,8 +93,8 @@ NewProject write_new_project(const NewProjectRequest& request) {
     const StagingFolder staging(project.folder);
     write_files(files, staging / "project");
     // rename() replaces an empty folder and refuses any other, so that what appeared meanwhile survives.
-    check<DataError>(std::rename((staging / "project").c_str(), project.folder.c_str()) == 0, "{}: cannot be made: {}.",
-                     project.folder.string(), std::strerror(errno));
+    const int status = std::rename((staging / "project").c_str(), project.folder.c_str());
+    check<DataError>(status == 0, "{}: cannot be made: {}.", project.folder.string(), std::strerror(errno));
   } catch (const fs::filesystem_error& error) {
     throw DataError(fmt::format("{}: cannot be written: {}.", project.folder.string(), error.code().message()));
   }

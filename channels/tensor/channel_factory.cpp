@@ -1,8 +1,10 @@
 #include "channel_factory.hpp"
 
 #include <ATen/Parallel.h>
+#include <fmt/ranges.h>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/plugin_host/plugin_channel.hpp>
 
 #include "built_ins.hpp"
 #include "compose.hpp"
@@ -47,6 +49,15 @@ void ChannelSettings::visit(SettingsVisitor& visitor) {
   visitor.list({"stages", "With id = \"compose\": a channel that measures what the one before it gives."}, stages);
 }
 
+void ChannelSettings::read_places(const Config& file) {
+  folder = file.folder();
+  const auto places_of = [&](const std::string& table) {
+    return ChannelPlaces{file.place_of(table + ".id"), file.place_of(table + ".parameters"), file.place_of(table + ".latents")};
+  };
+  places = places_of("channel");
+  for (std::size_t i = 0; i < stages.size(); ++i) stages[i].places = places_of(fmt::format("channel.stages[{}]", i));
+}
+
 IsolationSettings ChannelSettings::isolation_settings() const {
   IsolationSettings result;
   result.mode = isolation_from_text(isolation);
@@ -82,13 +93,42 @@ std::unique_ptr<Channel> make_plugin_channel(const PluginRegistry& registry, con
 
 namespace {
 
+ConfigError placed(const std::string& place, std::string_view text) {
+  return ConfigError(place.empty() ? std::string(text) : fmt::format("{}: {}", place, text));
+}
+
+/// What `make` returns, a channel; a refusal says first where the table that it blames stands.
+template <class Make>
+std::unique_ptr<Channel> at_its_place(const ChannelPlaces& places, Make&& make) {
+  try {
+    return make();
+  } catch (const ConfigError& error) {
+    const std::string_view text = error.what();
+    throw placed(text.starts_with("channel.latents") ? places.latents : places.parameters, text);
+  }
+}
+
 /// One channel that is not composed; `settings` says how plugins run.
 std::unique_ptr<Channel> make_single(const PluginRegistry& registry, const ChannelSettings& settings, const ChannelStageSettings& own,
                                      const std::vector<std::int64_t>& signal_shape) {
-  if (auto built_in = make_built_in(own.id, signal_shape, own.parameters, own.latents)) return built_in;
-  registry.find(own.id, built_in_ids());  // for a message that lists the built-in ones too
-  return make_plugin_channel(registry, own.id, signal_shape, own.parameters, own.latents, settings.max_failed_share, settings.folder,
-                             settings.isolation_settings());
+  auto built_in = at_its_place(own.places, [&] { return make_built_in(own.id, signal_shape, own.parameters, own.latents); });
+  if (built_in) return built_in;
+  try {
+    registry.find(own.id, built_in_ids());  // for a message that lists the built-in ones too
+  } catch (const ConfigError& error) {
+    throw placed(own.places.id, error.what());
+  }
+  return at_its_place(own.places, [&] {
+    try {
+      return make_plugin_channel(registry, own.id, signal_shape, own.parameters, own.latents, settings.max_failed_share, settings.folder,
+                                 settings.isolation_settings());
+    } catch (const PluginStatusError& error) {
+      // The plugin works; what it was given is wrong. Whether that is a parameter or the shape, only its own text says.
+      if (error.status() != UNCHANNEL_BAD_ARGUMENT) throw;
+      throw ConfigError(fmt::format("{} Its signals have the shape [{}]{}.", error.what(), fmt::join(signal_shape, ", "),
+                                    settings.signals_from.empty() ? "" : " of the rows of " + settings.signals_from));
+    }
+  });
 }
 
 std::unique_ptr<Channel> make_composed(const PluginRegistry& registry, const ChannelSettings& settings,
@@ -96,15 +136,14 @@ std::unique_ptr<Channel> make_composed(const PluginRegistry& registry, const Cha
   check<ConfigError>(settings.parameters.empty() && settings.latents.empty(),
                      "channel compose: has no parameters and latents of its own. Write them into the stages, [channel.stages.parameters].");
   std::vector<std::unique_ptr<Channel>> stages;
-  for (const ChannelStageSettings& stage : settings.stages) {
+  for (ChannelStageSettings stage : settings.stages) {
     const std::size_t number = stages.size();
+    for (std::string* place : {&stage.places.id, &stage.places.parameters, &stage.places.latents}) {
+      *place += fmt::format("{}channel.stages[{}]", place->empty() ? "" : ": ", number);
+    }
     check<ConfigError>(!stage.id.empty(), "channel.stages[{}].id is missing; `unchannel plugins list` shows what there is.", number);
     check<ConfigError>(stage.id != "compose", "channel.stages[{}]: a stage cannot be 'compose'. Write its stages here instead.", number);
-    try {
-      stages.push_back(make_single(registry, settings, stage, signal_shape));
-    } catch (const ConfigError& error) {
-      throw ConfigError(fmt::format("channel.stages[{}]: {}", number, error.what()));
-    }
+    stages.push_back(make_single(registry, settings, stage, signal_shape));
     signal_shape = stages.back()->observation_shape();
   }
   return std::make_unique<Compose>(std::move(stages));
@@ -118,7 +157,7 @@ std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const Chan
   if (settings.id == "compose") return make_composed(registry, settings, signal_shape);
   check<ConfigError>(settings.stages.empty(), "channel.stages: channel {} has no stages. Set channel.id = \"compose\", or remove them.",
                      settings.id);
-  return make_single(registry, settings, {settings.id, settings.parameters, settings.latents}, signal_shape);
+  return make_single(registry, settings, {settings.id, settings.parameters, settings.latents, settings.places}, signal_shape);
 }
 
 std::unique_ptr<Channel> make_channel(const ChannelSettings& settings, const std::vector<std::string>& plugin_dirs,

@@ -12,11 +12,17 @@
 
 namespace unchannel {
 
+/// "file:line" of what a message about a channel blames; empty where the settings come from no file.
+struct ChannelPlaces {
+  std::string id, parameters, latents;
+};
+
 /// One [[channel.stages]] table: a channel inside `compose`.
 struct ChannelStageSettings {
   std::string id;
   nlohmann::json parameters = nlohmann::json::object();
   nlohmann::json latents = nlohmann::json::object();
+  ChannelPlaces places{};
 
   void visit(SettingsVisitor& visitor);
 };
@@ -34,8 +40,12 @@ struct ChannelSettings {
   nlohmann::json latents = nlohmann::json::object();     ///< [channel.latents.NAME], {visible, source}
   std::vector<ChannelStageSettings> stages;              ///< of `compose`, in the order of the measurement
   std::filesystem::path folder = ".";                    ///< relative paths among the parameters start here
+  ChannelPlaces places{};
+  std::string signals_from;  ///< data file that gives the signals' shape, for messages
 
   void visit(SettingsVisitor& visitor);
+  /// Notes what messages and relative paths need of `file`, which these settings were read from: its folder and lines.
+  void read_places(const Config& file);
   IsolationSettings isolation_settings() const;
 };
 

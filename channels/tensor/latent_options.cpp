@@ -4,31 +4,32 @@
 #include <nlohmann/json.hpp>
 #include <unchannel/base/did_you_mean.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace {
 
 LatentSource source_from(const std::string& key, const nlohmann::json& value) {
   static const std::vector<std::string> kNames = {"fresh", "own", "data"};
-  const std::string name = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string name = value.is_string() ? value.get<std::string>() : json_text(value);
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (!value.is_string() || found == kNames.end()) {
     throw ConfigError(fmt::format(
         "{}: must be 'fresh' (drawn by the channel), 'own' (the observation's row of latents/) or 'data' (a random row of it); it is {}.{}",
-        key, value.dump(), did_you_mean(name, kNames)));
+        key, json_text(value), did_you_mean(name, kNames)));
   }
   return static_cast<LatentSource>(found - kNames.begin());
 }
 
 void apply(LatentChoice& latent, const std::string& key, const nlohmann::json& table) {
   static const std::vector<std::string> kKeys = {"visible", "source"};
-  check<ConfigError>(table.is_object(), "{}: must be a table with 'visible' and 'source'; it is {}.", key, table.dump());
+  check<ConfigError>(table.is_object(), "{}: must be a table with 'visible' and 'source'; it is {}.", key, json_text(table));
   for (const auto& item : table.items()) {
     check<ConfigError>(std::find(kKeys.begin(), kKeys.end(), item.key()) != kKeys.end(), "{}.{} is not a known key.{}", key, item.key(),
                        did_you_mean(item.key(), kKeys));
   }
   if (table.contains("visible")) {
-    check<ConfigError>(table["visible"].is_boolean(), "{}.visible: must be true or false; it is {}.", key, table["visible"].dump());
+    check<ConfigError>(table["visible"].is_boolean(), "{}.visible: must be true or false; it is {}.", key, json_text(table["visible"]));
     latent.spec.visible = table["visible"].get<bool>();
   }
   if (table.contains("source")) latent.spec.source = source_from(key + ".source", table["source"]);

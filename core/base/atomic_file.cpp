@@ -50,6 +50,8 @@ mode_t current_umask() {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
+  std::error_code ignored;  // what cannot be looked at is met again when the file is made
+  check<DataError>(!std::filesystem::is_directory(target_, ignored), "{}: is a folder. Name a file to write.", target_.string());
   std::string pattern = (folder_of(target_) / ("." + target_.filename().string() + ".XXXXXX.part")).string();
   std::vector<char> name(pattern.begin(), pattern.end());
   name.push_back('\0');
@@ -68,8 +70,8 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::commit() {
   sync_content(temporary_);
   ::chmod(temporary_.c_str(), 0666 & ~current_umask());
-  check<DataError>(::rename(temporary_.c_str(), target_.c_str()) == 0, "{}: could not be replaced: {}.", target_.string(),
-                   std::strerror(errno));
+  const int status = ::rename(temporary_.c_str(), target_.c_str());
+  check<DataError>(status == 0, "{}: could not be replaced: {}.", target_.string(), std::strerror(errno));
   committed_ = true;
   sync_folder(folder_of(target_));
 }

@@ -10,7 +10,7 @@ namespace unchannel {
 /// The temporary file lies in the target's folder, is private (0600) while it is written and removed if never committed.
 class AtomicFile {
  public:
-  /// Throws DataError when the folder does not exist or cannot be written.
+  /// Throws DataError when the folder does not exist or cannot be written, or `target` is a folder itself.
   explicit AtomicFile(std::filesystem::path target);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "config.hpp"
+#include "json_text.hpp"
 
 namespace unchannel {
 namespace {
 
 /// JSON's escapes are TOML's. Bytes that are not UTF-8 cannot be written in either and become U+FFFD.
-std::string quote(const std::string& text) { return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string quote(const std::string& text) { return json_text(text); }
 
 /// Text inside a Markdown table: a bar would end the cell.
 std::string cell(const std::string& text) {
@@ -42,7 +43,7 @@ std::string inline_toml(const nlohmann::json& value) {
     for (const auto& [key, item] : value.items()) list += (list.empty() ? " " : ", ") + toml_key(key) + " = " + inline_toml(item);
     return "{" + list + " }";
   }
-  return value.is_string() ? quote(value.get<std::string>()) : value.dump();
+  return value.is_string() ? quote(value.get<std::string>()) : json_text(value);
 }
 
 std::string range_text(double min, double max) {

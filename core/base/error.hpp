@@ -16,14 +16,14 @@ class Error : public std::runtime_error {
   virtual int exit_code() const noexcept { return 1; }
 };
 
-/// A key, an option or a combination of settings is wrong (exit 2).
+/// A key, an option or a combination of settings is wrong, or refused by a plugin (exit 2).
 class ConfigError : public Error {
  public:
   using Error::Error;
   int exit_code() const noexcept override { return 2; }
 };
 
-/// A plugin failed to load, refused its configuration or broke its contract (exit 3).
+/// A plugin failed to load, failed in a call or broke its contract (exit 3).
 class PluginError : public Error {
  public:
   using Error::Error;

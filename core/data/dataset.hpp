@@ -76,8 +76,10 @@ class DatasetReader {
   LatentValues read_latent(const std::string& name, std::uint64_t first, std::uint64_t count) const;
   LatentValues read_latent(const std::string& name, std::span<const std::uint64_t> indices) const;
 
-  /// Columns [N] next to the rows; nullopt when the file has none. `numeric_column` reads any one-dimensional numeric
-  /// dataset of the file's root ("redshift", "snr", "normalisation_factor"), `text_column` any text one ("object_name", "class").
+  /// Columns [N] next to the rows; nullopt when the file has none. `numeric_column` reads any numeric dataset [N] of the file's root that
+  /// holds float32, float64, int32, int64 or uint8 ("redshift", "snr", "normalisation_factor"); NaN stands for an unknown value.
+  /// `text_column` reads any text one ("object_name", "class"). Other datasets of the root are passed over. `object_ids` takes whole
+  /// numbers of any of these types.
   std::optional<std::vector<std::int64_t>> object_ids() const;
   std::optional<std::vector<std::string>> object_names() const;
   std::optional<std::vector<double>> redshift() const;
@@ -101,7 +103,7 @@ class DatasetReader {
 
 /// Writes a data file that appears whole or not at all (temporary file, fsync, rename at close()). Rows are appended in
 /// blocks of any size, so a file may be larger than memory; storage is in chunks of about 256 KiB. After an error, or when
-/// close() was not reached, nothing is left behind. Values must be finite (DataError naming row and column).
+/// close() was not reached, nothing is left behind. Values must be finite (DataError naming row and column), but for columns.
 class DatasetWriter {
  public:
   /// `row_shape`: shape of one row, e.g. {D}. Throws DataError when the folder is not writable.

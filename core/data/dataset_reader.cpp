@@ -68,6 +68,7 @@ struct DatasetReader::State {
   std::optional<hdf5::RowDataset> open_companion(const std::string& name, ElementType type);
   void open_latents();
   void open_wavelength();
+  bool is_readable(const std::string& name) const;
   void list_columns();
 
   template <class Rows>
@@ -164,6 +165,16 @@ void DatasetReader::State::open_wavelength() {
   wavelength = std::move(axis);
 }
 
+bool DatasetReader::State::is_readable(const std::string& name) const {
+  try {
+    const hdf5::RowDataset column(file.get(), name, place);
+    return true;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
+// Other programs keep more in a file than our columns (an axis, numbers of other types): that is passed over, not refused.
 void DatasetReader::State::list_columns() {
   const hdf5::Lock lock;
   for (const std::string& name : hdf5::list_links(file.get(), place)) {
@@ -171,10 +182,12 @@ void DatasetReader::State::list_columns() {
     if (!object || H5Iget_type(object.get()) != H5I_DATASET) continue;
     const hdf5::Handle space(H5Dget_space(object.get()), H5Sclose);
     const hdf5::Handle type(H5Dget_type(object.get()), H5Tclose);
-    if (H5Sget_simple_extent_ndims(space.get()) != 1) continue;
+    hsize_t length = 0;
+    if (H5Sget_simple_extent_ndims(space.get()) != 1 || H5Sget_simple_extent_dims(space.get(), &length, nullptr) < 0) continue;
+    if (length != main->rows()) continue;
     const H5T_class_t kind_of_type = H5Tget_class(type.get());
     if (kind_of_type == H5T_STRING) text_columns.push_back(name);
-    if (kind_of_type == H5T_INTEGER || kind_of_type == H5T_FLOAT) numeric_columns.push_back(name);
+    if ((kind_of_type == H5T_INTEGER || kind_of_type == H5T_FLOAT) && is_readable(name)) numeric_columns.push_back(name);
   }
 }
 
@@ -251,7 +264,6 @@ std::optional<std::vector<double>> DatasetReader::numeric_column(const std::stri
   if (std::ranges::find(state_->numeric_columns, name) == state_->numeric_columns.end()) return std::nullopt;
   const hdf5::Lock lock;
   const hdf5::RowDataset data(state_->file.get(), name, state_->place);
-  check<DataError>(data.rows() == rows(), "{} has {} rows, but /{} has {}.", data.place(), data.rows(), to_string(kind()), rows());
   data.checked_bytes();
   std::vector<double> values(data.rows());
   const auto widen = [&](auto sample) {
@@ -275,18 +287,12 @@ std::optional<std::vector<double>> DatasetReader::numeric_column(const std::stri
       widen(std::uint8_t{});
       break;
   }
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    check<DataError>(std::isfinite(values[k]), "{}: row {} is {}; values must be finite.", data.place(), k, values[k]);
-  }
   return values;
 }
 
 std::optional<std::vector<std::string>> DatasetReader::text_column(const std::string& name) const {
   if (std::ranges::find(state_->text_columns, name) == state_->text_columns.end()) return std::nullopt;
-  auto names = hdf5::read_text_rows(state_->file.get(), name, state_->place);
-  check<DataError>(names.size() == rows(), "{}: /{} has {} rows, but /{} has {}.", state_->place, name, names.size(), to_string(kind()),
-                   rows());
-  return names;
+  return hdf5::read_text_rows(state_->file.get(), name, state_->place);
 }
 
 std::optional<std::vector<std::string>> DatasetReader::object_names() const { return text_column("object_name"); }
@@ -295,9 +301,18 @@ std::optional<std::vector<double>> DatasetReader::redshift() const { return nume
 std::optional<std::vector<std::int64_t>> DatasetReader::object_ids() const {
   if (std::ranges::find(state_->numeric_columns, "object_id") == state_->numeric_columns.end()) return std::nullopt;
   const hdf5::RowDataset data(state_->file.get(), "object_id", state_->place);
-  check<DataError>(data.rows() == rows(), "{} has {} rows, but /{} has {}.", data.place(), data.rows(), to_string(kind()), rows());
   data.checked_bytes();
-  return read_values<std::int64_t>(data, Range{0, data.rows()});
+  if (data.type() == ElementType::int64) return read_values<std::int64_t>(data, Range{0, data.rows()});
+  constexpr double kExact = 9007199254740992.0;  // 2^53: whole numbers above it are not told apart
+  const std::vector<double> values = *numeric_column("object_id");
+  std::vector<std::int64_t> ids;
+  for (const double value : values) {
+    check<DataError>(std::trunc(value) == value && std::abs(value) <= kExact,
+                     "{}: row {} is {}; an id must be a whole number, of at most 2^53 in floating point. Write it as int64.", data.place(),
+                     ids.size(), value);
+    ids.push_back(static_cast<std::int64_t>(value));
+  }
+  return ids;
 }
 
 std::string DatasetReader::attribute(const std::string& name) const {

@@ -77,9 +77,13 @@ class GrowingDataset {
   hdf5::Handle dataset_;
 };
 
+enum class Allowed { any, finite, non_negative };
+
 template <class T>
-void check_values(std::span<const T> values, std::uint64_t row_size, std::uint64_t first, const std::string& place, bool non_negative) {
+void check_values(std::span<const T> values, std::uint64_t row_size, std::uint64_t first, const std::string& place, Allowed allowed) {
   if constexpr (std::is_floating_point_v<T>) {
+    if (allowed == Allowed::any) return;
+    const bool non_negative = allowed == Allowed::non_negative;
     for (std::size_t k = 0; k < values.size(); ++k) {
       check<DataError>(std::isfinite(values[k]) && (!non_negative || values[k] >= 0),
                        "{}: row {}, column {} would be {}; values must be {}.", place, first + k / row_size, k % row_size, values[k],
@@ -131,12 +135,13 @@ struct DatasetWriter::State {
   }
 
   template <class T>
-  void append(const std::string& name, const std::vector<std::uint64_t>& shape, std::span<const T> values, bool non_negative = false) {
+  void append(const std::string& name, const std::vector<std::uint64_t>& shape, std::span<const T> values,
+              Allowed allowed = Allowed::finite) {
     const hdf5::Lock lock;
     GrowingDataset& target = dataset(name, hdf5::memory_type(ElementTypeOf<T>::value), sizeof(T), shape);
     check<ShapeError>(values.size() % target.row_size() == 0, "{}: a block of {} values is no whole number of rows of {}.", target.place(),
                       values.size(), target.row_size());
-    check_values(values, target.row_size(), target.rows(), target.place(), non_negative);
+    check_values(values, target.row_size(), target.rows(), target.place(), allowed);
     target.append(values.data(), values.size() / target.row_size());
   }
 };
@@ -167,7 +172,7 @@ std::uint64_t DatasetWriter::rows() const noexcept { return state_->datasets.at(
 std::uint64_t DatasetWriter::dim() const noexcept { return product(state_->row_shape); }
 
 void DatasetWriter::append(std::span<const float> rows) { state_->append(state_->main_name, state_->row_shape, rows); }
-void DatasetWriter::append_ivar(std::span<const float> rows) { state_->append("ivar", state_->row_shape, rows, true); }
+void DatasetWriter::append_ivar(std::span<const float> rows) { state_->append("ivar", state_->row_shape, rows, Allowed::non_negative); }
 void DatasetWriter::append_mask(std::span<const std::uint8_t> rows) { state_->append("mask", state_->row_shape, rows); }
 void DatasetWriter::append_latent(const std::string& name, const std::vector<std::uint64_t>& row_shape, std::span<const float> values) {
   state_->append("latents/" + name, row_shape, values);
@@ -196,7 +201,9 @@ void DatasetWriter::link_latent(const std::string& name, const std::string& exis
 void DatasetWriter::append_object_ids(std::span<const std::int64_t> ids) { state_->append("object_id", {}, ids); }
 void DatasetWriter::append_object_names(std::span<const std::string> names) { append_column("object_name", names); }
 void DatasetWriter::append_redshift(std::span<const double> redshift) { append_column("redshift", redshift); }
-void DatasetWriter::append_column(const std::string& name, std::span<const double> values) { state_->append(name, {}, values); }
+void DatasetWriter::append_column(const std::string& name, std::span<const double> values) {
+  state_->append(name, {}, values, Allowed::any);
+}
 
 void DatasetWriter::append_column(const std::string& name, std::span<const std::string> values) {
   const hdf5::Lock lock;

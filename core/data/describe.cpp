@@ -74,9 +74,12 @@ std::string describe_columns(const DatasetReader& reader) {
   for (const std::string& name : reader.numeric_columns()) {
     Summary values;
     const std::vector<double> column = *reader.numeric_column(name);
-    for (const double value : column) values.add(value);
+    for (const double value : column) {
+      if (!std::isnan(value)) values.add(value);
+    }
+    const std::string unknown = values.count == column.size() ? "" : fmt::format("; {} unknown", column.size() - values.count);
     text += name == "object_id" ? fmt::format("{:<22}{:.0f} … {:.0f}\n", name, values.minimum, values.maximum)
-                                : fmt::format("{:<22}{}\n", name, values.text());
+                                : fmt::format("{:<22}{}{}\n", name, values.text(), unknown);
   }
   for (const std::string& name : reader.text_columns()) {
     const auto values = *reader.text_column(name);

@@ -23,9 +23,18 @@ bool configure_library() {
   return true;
 }
 
+// What the system said of a failed write or read stands between a date with a line break and addresses: only that is for users.
+std::string cause_in(const std::string& description) {
+  constexpr std::string_view kLabel = "error message = '";
+  const auto label = description.find(kLabel);
+  if (label == std::string::npos) return description.substr(0, description.find('\n'));
+  const auto begin = label + kLabel.size();
+  return description.substr(begin, description.find('\'', begin) - begin);
+}
+
 // Upward order starts at the innermost frame, which names the cause ("truncated file", "No space left on device").
 herr_t keep_first_message(unsigned depth, const H5E_error2_t* frame, void* text) {
-  if (depth == 0 && frame->desc != nullptr) *static_cast<std::string*>(text) = frame->desc;
+  if (depth == 0 && frame->desc != nullptr) *static_cast<std::string*>(text) = cause_in(frame->desc);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace {
@@ -75,7 +76,7 @@ void ImportRows::close(const std::string& origin, const LinearScale& scale, nloh
   settings["skipped"] = nlohmann::json::array();
   for (const SkippedItem& item : report.skipped) settings["skipped"].push_back({{"name", item.name}, {"reason", item.reason}});
   // `replace`: names of files need not be UTF-8.
-  writer_.set_attribute("provenance", settings.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  writer_.set_attribute("provenance", json_text(settings));
   writer_.close();
   report.rows = rows_;
   report.row_shape = row_shape_;

@@ -45,7 +45,9 @@ PeakComparison compare_peaks(const at::Tensor& restored_ND, const at::Tensor& tr
   if (redshift_N.defined()) {
     check<ShapeError>(redshift_N.dim() == 1 && redshift_N.size(0) == N, "metrics: {} objects need as many redshifts.", N);
     stretch_N = redshift_N.to(at::kDouble) + 1;
-    check<DataError>((stretch_N > 0).all().item<bool>(), "metrics: redshifts must be finite and above -1.");
+    // An unknown redshift, NaN, compares false below: the object is in no line's coverage.
+    check<DataError>((stretch_N > 0).logical_or(stretch_N.isnan()).all().item<bool>(),
+                     "metrics: redshifts must be above -1, or NaN where unknown.");
   }
 
   const at::Tensor shift_N1 = stretch_N.log().unsqueeze(1);

@@ -42,7 +42,7 @@ struct PeakComparison {
 /// The peak is the largest pixel in the window (the first of equals). Velocity error = c (ln λ_restored − ln λ_truth).
 /// In coverage: the line's wavelength and 3,000 km/s either side of it lie on the grid.
 /// wavelength_D [D] increasing, observed frame; redshift_N [N], or undefined for spectra in the rest frame; restored and truth [N, D].
-/// Throws ShapeError, DataError (not finite, wavelengths not increasing and positive, redshift ≤ −1).
+/// Throws ShapeError, DataError (not finite, wavelengths not increasing and positive, redshift ≤ −1; a NaN one is unknown: out of coverage).
 PeakComparison compare_peaks(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& wavelength_D,
                              const at::Tensor& redshift_N, const LineWindow& line, double limit_km_s = 500);
 

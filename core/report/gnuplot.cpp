@@ -27,9 +27,12 @@ constexpr auto kTimeLimit = std::chrono::seconds(60);
 class PrivateFolder {
  public:
   PrivateFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unchannel-figure-XXXXXX").string();
-    check<DataError>(mkdtemp(pattern.data()) != nullptr, "{}: cannot make a temporary folder: {}. Set TMPDIR to a writable folder.", pattern,
-                     std::strerror(errno));
+    std::error_code error;
+    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+    check<DataError>(!error, "TMPDIR: names no folder for the figures' temporary files: {}. Set it to a writable folder.", error.message());
+    std::string pattern = (parent / "unchannel-figure-XXXXXX").string();
+    const char* made = mkdtemp(pattern.data());
+    check<DataError>(made != nullptr, "{}: cannot make a temporary folder: {}. Set TMPDIR to a writable folder.", pattern, std::strerror(errno));
     path_ = pattern;
   }
   PrivateFolder(const PrivateFolder&) = delete;

@@ -12,6 +12,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace fs = std::filesystem;
@@ -59,13 +60,13 @@ void RunFolder::write_provenance(const nlohmann::json& facts) const {
   nlohmann::json content = facts;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   content["started_unix_s"] = std::chrono::duration_cast<std::chrono::seconds>(now).count();
-  write_file_atomically(path_ / "provenance.json", content.dump(2) + "\n");
+  write_file_atomically(path_ / "provenance.json", json_text(content, 2) + "\n");
 }
 
 void RunFolder::append_metrics(const nlohmann::json& line) const {
   const fs::path file = path_ / "metrics.jsonl";
   std::ofstream out(file, std::ios::app);
-  out << line.dump() << '\n';
+  out << json_text(line) << '\n';
   out.flush();
   check<DataError>(out.good(), "{}: could not be written: {}. Free space and continue with --resume.", file.string(), std::strerror(errno));
 }

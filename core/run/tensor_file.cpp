@@ -10,6 +10,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 namespace unchannel {
 namespace {
@@ -63,10 +64,12 @@ void write_tensor_file(const std::filesystem::path& path, const TensorFile& cont
     header[name] = {{"dtype", name_of(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
 
+  std::error_code ignored;  // only words depend on it
+  const bool is_first = !std::filesystem::exists(path, ignored);
   AtomicFile file(path);
   {
     std::ofstream out(file.path(), std::ios::binary | std::ios::trunc);
@@ -77,8 +80,8 @@ void write_tensor_file(const std::filesystem::path& path, const TensorFile& cont
       out.write(static_cast<const char*>(flat.data_ptr()), static_cast<std::streamsize>(flat.numel() * static_cast<std::int64_t>(flat.element_size())));
     }
     out.flush();
-    check<DataError>(out.good(), "{}: could not be written: {}. Free space and resume; the previous checkpoint is intact.", path.string(),
-                     std::strerror(errno));
+    check<DataError>(out.good(), "{}: could not be written: {}. Free space and {}.", path.string(), std::strerror(errno),
+                     is_first ? "start again" : "resume; the previous checkpoint is intact");
   }
   file.commit();
 }

@@ -69,7 +69,16 @@ at::Tensor ObservationBatch::row_numbers() const {
   return numbers;
 }
 
+void check_row_size(const DatasetReader& reader, const Channel& channel) {
+  const bool clean = reader.kind() == DatasetKind::signals;
+  const std::int64_t expected = product(clean ? channel.signal_shape() : channel.observation_shape());
+  check<ShapeError>(static_cast<std::int64_t>(reader.dim()) == expected,
+                    "{}: {} have {} elements a row; channel {} {} {}. Adapt the channel's parameters or the data.", reader.path().string(),
+                    to_string(reader.kind()), reader.dim(), channel.id(), clean ? "takes" : "makes", expected);
+}
+
 ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count) {
+  check_row_size(reader, channel);
   std::vector<std::uint64_t> rows(count);
   std::iota(rows.begin(), rows.end(), first);
   return read_batch(reader, channel, latents_from_data(reader, channel), rows);
@@ -100,10 +109,7 @@ at::Tensor read_rows(const DatasetReader& reader, const std::vector<std::uint64_
 
 Observations::Observations(const DataSettings& settings, const Channel& channel, RandomKey key)
     : channel_(channel), reader_(settings.observations, DatasetKind::observations) {
-  const std::int64_t expected = product(channel.observation_shape());
-  check<ShapeError>(static_cast<std::int64_t>(reader_.dim()) == expected,
-                    "{}: observations have {} elements a row; channel {} makes {}. Adapt the channel's parameters or the data.",
-                    settings.observations, reader_.dim(), channel.id(), expected);
+  check_row_size(reader_, channel);
   from_data_ = latents_from_data(reader_, channel);
   const auto held_out = static_cast<std::uint64_t>(settings.early_stop_rows + settings.test_rows);
   check<ConfigError>(reader_.rows() > held_out + 16,

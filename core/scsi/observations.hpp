@@ -69,6 +69,9 @@ class Observations {
   std::unique_ptr<ShuffledStream> stream_;
 };
 
+/// Throws ShapeError unless the rows of `reader` have as many elements as the channel's signals or observations, whichever they are.
+void check_row_size(const DatasetReader& reader, const Channel& channel);
+
 /// Rows [first, first + count) of a file with the latents that the model sees or that come from the data, for restoration.
 /// Throws DataError when one of them is missing.
 ObservationBatch read_observations(const DatasetReader& reader, const Channel& channel, std::uint64_t first, std::uint64_t count);

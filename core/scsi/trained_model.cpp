@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/run/run_folder.hpp>
 
 namespace unchannel {
@@ -32,7 +33,7 @@ void store_model(const DriftModel& model, TensorFile& file) {
   }
   text["plane_size"] = model.encoder().plane_size();
   text["signal_shape"] = model.signal_shape();
-  file.text = text.dump();
+  file.text = json_text(text);
 }
 
 DriftModel load_model(const TensorFile& file, const ModelSettings& settings, const InterpolantSettings& interpolant_settings) {

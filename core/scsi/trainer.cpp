@@ -58,6 +58,8 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
   const DatasetReader signals(settings_.data.monitor_signals, DatasetKind::signals);
   check<ShapeError>(observed.rows() == signals.rows(), "{} has {} rows and {} has {}; they must be pairs.", settings_.data.monitor_signals,
                     signals.rows(), settings_.data.monitor_observations, observed.rows());
+  check_row_size(observed, channel_);
+  check_row_size(signals, channel_);
   const auto rows = first_rows(std::min<std::uint64_t>(observed.rows(), static_cast<std::uint64_t>(settings_.data.monitor_rows)));
   monitor_observations_ = read_rows(observed, rows);
   monitor_signals_ = read_rows(signals, rows);
@@ -68,6 +70,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
   monitor_observations_ = channel_.lift(monitor_observations_, monitor_latents_);
   if (settings_.data.monitor_reference.empty()) return;
   const DatasetReader reference(settings_.data.monitor_reference, DatasetKind::signals);
+  check_row_size(reference, channel_);
   monitor_reference_ = read_rows(reference, first_rows(reference.rows()));
 }
 
@@ -131,6 +134,7 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
                     "start.file {} has {} rows; the observations have {}, and row i must "
                     "belong to row i.",
                     settings_.start.file, reader.rows(), observations_.reader().rows());
+  check_row_size(reader, channel_);
   return read_rows(reader, batch.rows);
 }
 

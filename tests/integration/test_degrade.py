@@ -65,6 +65,27 @@ class Degrade(unittest.TestCase):
         self.assertIn("ivar", err)
         self.assertFalse((self.work / "degraded.h5").exists())
 
+    def test_an_output_that_cannot_be_written_leaves_neither(self):
+        write_spectra(self.work / "spectra.h5")
+        arguments = self.arguments()
+        arguments[-1] = self.work / "nowhere" / "reference.h5"
+        code, _, err = program.run(*arguments)
+        self.assertEqual(code, 4)
+        self.assertIn("nowhere", err)
+        self.assertFalse((self.work / "degraded.h5").exists())
+
+    def test_outputs_that_are_one_file_or_the_input_are_refused(self):
+        write_spectra(self.work / "spectra.h5")
+        before = (self.work / "spectra.h5").read_bytes()
+        for option, name in (("--reference", "degraded.h5"), ("--reference", "spectra.h5"), ("--output", "spectra.h5")):
+            arguments = self.arguments()
+            arguments[arguments.index(option) + 1] = self.work / name
+            code, _, err = program.run(*arguments)
+            self.assertEqual(code, 2, err)
+            self.assertIn(f"{option} {self.work / name}: is the same file", err)
+            self.assertFalse((self.work / "degraded.h5").exists())
+        self.assertEqual((self.work / "spectra.h5").read_bytes(), before)
+
     def test_files_without_noise_columns_are_refused_by_name(self):
         write_spectra(self.work / "spectra.h5", with_snr=False)
         code, _, err = program.run(*self.arguments())

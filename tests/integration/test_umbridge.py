@@ -86,7 +86,8 @@ class UmBridge(unittest.TestCase):
 
         self.serve("4,6", "7")
         code, _, err = self.simulate(numpy.zeros((2, 11), "f4"))
-        self.assertEqual(code, 3, err)
+        self.assertEqual(code, 2, err)
+        self.assertIn("x.h5", err)
         self.assertIn("takes 10 numbers (input sizes [4, 6]), but x has 11 elements", err)
 
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/scsi/observations.hpp>
@@ -85,9 +87,9 @@ at::Tensor bridged(const Spectra& spectra) {
   return flux_BD;
 }
 
-void write_spectra(const std::string& path, const DatasetReader& source, std::span<const std::uint64_t> rows, const at::Tensor& flux_BD,
+/// All but close(): the two outputs appear together or, as far as the disk allows, not at all.
+void write_spectra(DatasetWriter& writer, const DatasetReader& source, std::span<const std::uint64_t> rows, const at::Tensor& flux_BD,
                    const at::Tensor& ivar_BD, const at::Tensor& mask_BD, const nlohmann::json& provenance) {
-  DatasetWriter writer(path, DatasetKind::observations, {source.dim()});
   const auto size = static_cast<std::size_t>(flux_BD.numel());
   const at::Tensor flux = flux_BD.contiguous(), ivar = ivar_BD.contiguous(), mask = mask_BD.contiguous(), latent = mask.to(at::kFloat);
   writer.append({flux.const_data_ptr<float>(), size});
@@ -96,16 +98,19 @@ void write_spectra(const std::string& path, const DatasetReader& source, std::sp
   writer.append_latent("mask", {source.dim()}, std::span(latent.const_data_ptr<float>(), size));
   writer.link_latent("ivar", "ivar");
   copy_metadata(source, rows, writer);
-  writer.set_attribute("provenance", provenance.dump());
-  writer.close();
+  writer.set_attribute("provenance", json_text(provenance));
 }
 
 void degrade(const DegradeArguments& arguments) {
+  refuse_same_file("--output", arguments.output, {arguments.config, arguments.input});
+  refuse_same_file("--reference", arguments.reference, {arguments.config, arguments.input, arguments.output});
   const DatasetReader reader(arguments.input, DatasetKind::observations);
   const std::vector<std::uint64_t> rows = rows_above(reader, arguments.least_snr);
   const Spectra spectra = read_spectra(reader, rows);
   const auto channel = open_channel(RunConfig::read(arguments.config, arguments.overrides), arguments.plugin_folders, arguments.input);
   check_noise_comes_from_ivar(*channel, arguments.config);
+  DatasetWriter output(arguments.output, DatasetKind::observations, {reader.dim()});
+  DatasetWriter reference(arguments.reference, DatasetKind::observations, {reader.dim()});
   // Own noise and added noise make `noise_factor` times the own standard deviation.
   const double factor2 = arguments.noise_factor * arguments.noise_factor;
   const Latents given = {{"ivar", spectra.ivar_BD / (factor2 - 1.0)}, {"mask", spectra.mask_BD.to(at::kInt)}};
@@ -124,8 +129,10 @@ void degrade(const DegradeArguments& arguments) {
                                  {"key", arguments.key},
                                  {"noise_factor", arguments.noise_factor},
                                  {"least_snr", arguments.least_snr}};
-  write_spectra(arguments.output, reader, rows, degraded_BD, spectra.ivar_BD / factor2, spectra.mask_BD, record);
-  write_spectra(arguments.reference, reader, rows, spectra.flux_BD, spectra.ivar_BD, spectra.mask_BD, record);
+  write_spectra(output, reader, rows, degraded_BD, spectra.ivar_BD / factor2, spectra.mask_BD, record);
+  write_spectra(reference, reader, rows, spectra.flux_BD, spectra.ivar_BD, spectra.mask_BD, record);
+  output.close();
+  reference.close();
   fmt::print("{} of {} spectra have a signal-to-noise ratio of {} or more; their noise is now {} times as large.\n", rows.size(),
              reader.rows(), arguments.least_snr, arguments.noise_factor);
 }

@@ -14,6 +14,8 @@
 #include <unordered_map>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
@@ -161,6 +163,7 @@ void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>&
 
 void evaluate(const EvaluateArguments& arguments) {
   check<ConfigError>(arguments.prior.empty() || !arguments.observed.empty(), "evaluate --prior: the exact references are computed from the observations; give them with --observed.");
+  refuse_same_file("--json", arguments.json, {arguments.truth, arguments.restored, arguments.observed, arguments.reference, arguments.prior});
   const ObjectFile restored(arguments.restored), truth(arguments.truth);
   std::vector<std::int64_t> ids = restored.reader.object_ids().value_or(std::vector<std::int64_t>{});
   std::vector<std::uint64_t> restored_rows(restored.reader.rows());
@@ -202,7 +205,7 @@ void evaluate(const EvaluateArguments& arguments) {
   }
   print_table(results);
   if (json.contains("rmse_over_exact_draw")) fmt::print("RMSE over that of one exact posterior draw: {:.3f}\n", json["rmse_over_exact_draw"].get<double>());
-  if (!arguments.json.empty()) write_file_atomically(arguments.json, json.dump(2) + "\n");
+  if (!arguments.json.empty()) write_file_atomically(arguments.json, json_text(json, 2) + "\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/data/arrays/npy_export.hpp>
 #include <unchannel/data/fits/fits_export.hpp>
 
@@ -24,6 +25,7 @@ bool names_a_file(const std::filesystem::path& output) {
 }
 
 void export_to_fits(const FitsArguments& arguments) {
+  refuse_same_file("--output", arguments.output, {arguments.input});
   const DatasetReader source(arguments.input);
   if (names_a_file(arguments.output)) {
     export_fits(source, arguments.output);
@@ -50,6 +52,7 @@ void add_npy(CLI::App& parent) {
   npy->add_option("--dataset", arguments->dataset, "ivar, mask, latents/NAME, object_id or another column (default: the rows)");
   npy->footer("Example: unchannel export npy restored.h5 --output restored.npy\nExit codes: 0 ok, 2 options, 4 data or disk");
   npy->callback([arguments] {
+    refuse_same_file("--output", arguments->output, {arguments->input});
     const DatasetReader source(arguments->input);
     export_npy(source, arguments->dataset, arguments->output);
     fmt::print("{} rows of {} written to {}\n", source.rows(), arguments->input, arguments->output);

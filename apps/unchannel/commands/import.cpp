@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/data/prior/quasar_draw.hpp>
 #include <unchannel/data/prior/two_moons.hpp>
@@ -38,6 +39,7 @@ void import_sdss_files(SdssArguments& arguments) {
     if (arguments.wavelength_max->count() == 0) arguments.options.wavelength_max_angstrom = 5320;
   }
   const auto files = find_sdss_files({arguments.inputs.begin(), arguments.inputs.end()});
+  refuse_same_file("--output", arguments.output, files);
   Progress bar("importing spectra", static_cast<std::int64_t>(files.size()));
   const auto entries = import_sdss(files, arguments.options, arguments.output, [&](std::size_t done) {
     stop_import_if_requested(arguments.output);
@@ -81,6 +83,7 @@ struct PriorArguments {
 
 void draw_quasars(PriorArguments& arguments) {
   arguments.options.rest_frame = arguments.frame == "rest";
+  refuse_same_file("--output", arguments.output, {arguments.input});
   const QuasarPrior prior = load_quasar_prior(arguments.input);
   Progress bar("drawing semi-synthetic quasars", static_cast<std::int64_t>(arguments.options.count));
   write_quasar_draw(prior, arguments.options, arguments.output, [&](std::uint64_t done) {

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/data/arrays/idx_import.hpp>
 #include <unchannel/data/arrays/mat_import.hpp>
 #include <unchannel/data/arrays/npy_import.hpp>
@@ -39,6 +40,7 @@ void apply(const ArrayArguments& arguments, const std::string& made_by, ArrayImp
 template <class Options, class Import>
 void run(const ArrayArguments& arguments, const std::string& made_by, Options options, Import&& import) {
   apply(arguments, made_by, options);
+  refuse_same_file("--output", arguments.common.output, {arguments.input, arguments.labels});
   ImportBar bar("importing rows", arguments.common.output);
   const ImportReport report = import(arguments.input, options, arguments.common.output, bar.callback());
   bar.finish();

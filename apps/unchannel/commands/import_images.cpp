@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/data/images/cifar.hpp>
 #include <unchannel/data/images/image_import.hpp>
 
@@ -16,6 +17,7 @@ struct CifarArguments {
 };
 
 void import_cifar_files(const CifarArguments& arguments) {
+  refuse_same_file("--output", arguments.common.output, {arguments.inputs.begin(), arguments.inputs.end()});
   CifarImportOptions options;
   arguments.common.apply("unchannel import cifar", options);
   options.split = arguments.split == "train" ? CifarSplit::train : arguments.split == "test" ? CifarSplit::test : CifarSplit::all;
@@ -94,6 +96,7 @@ void add_tar(CLI::App& parent) {
       "or "
       "output not written, 130/143 stopped, nothing written");
   command->callback([arguments] {
+    refuse_same_file("--output", arguments->common.output, {arguments->input});
     ImportBar bar("importing pictures (KiB)", arguments->common.output);
     const ImportReport report = import_image_archive(arguments->input, picture_options(*arguments, "unchannel import tar"),
                                                      arguments->common.output, bar.callback());

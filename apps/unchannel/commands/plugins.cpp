@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/plugin_host/registry.hpp>
 #include <unchannel/tensor/channel_factory.hpp>
 
@@ -35,7 +36,7 @@ nlohmann::json to_json(const ProbeResult& probe) {
   return json;
 }
 
-void print_json(const nlohmann::json& json) { fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)); }
+void print_json(const nlohmann::json& json) { fmt::print("{}\n", json_text(json, 2)); }
 
 nlohmann::json listing_json(const PluginRegistry& registry) {
   nlohmann::json json = {

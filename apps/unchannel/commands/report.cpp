@@ -11,6 +11,8 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/report/run_sections.hpp>
 
@@ -60,6 +62,8 @@ References find_references(const ReportArguments& arguments, const ReportObjects
 std::vector<report::MethodResult> all_methods(const ReportArguments& arguments, const OpenRun& run, const ReportObjects& objects,
                                               const at::Tensor& restored_ND, const References& references) {
   std::vector<report::MethodResult> methods;
+  std::optional<OpenRun> oracle;  // opened here: a run that was asked for and does not fit is an error, no gap in the table
+  if (!arguments.oracle.empty()) oracle.emplace(open_run(arguments.oracle, arguments.plugin_folders, arguments.input));
   const auto add = [&](const char* name, const char* meaning, const std::function<at::Tensor()>& restore) {
     say(name);
     methods.push_back(try_method(name, meaning, restore));
@@ -73,8 +77,8 @@ std::vector<report::MethodResult> all_methods(const ReportArguments& arguments, 
   add("Tikhonov, tuned on truth", "least squares with a roughness penalty, object by object, noise known, strength chosen on the truth.",
       [&] { return tikhonov_tuned_on_truth(run, objects); });
   add("SI oracle", "stochastic interpolant of the same kind trained on pairs with the truth.", [&] {
-    check<ConfigError>(!arguments.oracle.empty(), "no run given with --oracle");
-    return restore_objects(open_run(arguments.oracle, arguments.plugin_folders, arguments.input), objects);
+    check<ConfigError>(oracle.has_value(), "no run given with --oracle");
+    return restore_objects(*oracle, objects);
   });
   methods.push_back({"SCSI", "this run: observations and simulator only.", restored_ND, "", true});
   using Exact = baselines::QuasarReferences;
@@ -101,6 +105,8 @@ void make_report(const ReportArguments& arguments) {
   check<ConfigError>(arguments.truth.empty() || !arguments.input.empty(), "report --truth: give the observations made from it with --input.");
   check<ConfigError>((arguments.prior.empty() && arguments.oracle.empty()) || !arguments.truth.empty(),
                      "report --prior, --oracle: they are compared on the true signals; give those with --truth.");
+  refuse_same_file("--output", arguments.output, {arguments.input, arguments.truth, arguments.prior});
+  refuse_same_file("--json", arguments.json, {arguments.input, arguments.truth, arguments.prior, arguments.output});
   const std::filesystem::path run_path = arguments.run;
   const report::RunHistory history = report::read_run_history(run_path);
   const RunConfig config = read_run_config(run_path);
@@ -124,7 +130,7 @@ void make_report(const ReportArguments& arguments) {
   report::add_provenance_section(page, history);
   const std::filesystem::path output = arguments.output.empty() ? run_path / "report.html" : std::filesystem::path(arguments.output);
   write_file_atomically(output, page.html());
-  if (!arguments.json.empty()) write_file_atomically(arguments.json, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  if (!arguments.json.empty()) write_file_atomically(arguments.json, json_text(json, 2) + "\n");
   fmt::print("{}\n", output.string());
 }
 

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <memory>
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/scsi/observations.hpp>
@@ -43,17 +44,33 @@ RowRange rows_of_shard(const std::string& shard, std::uint64_t rows) {
     parts = 0;
   }
   check<ConfigError>(parts >= 1 && part >= 1 && part <= parts, "--shard {}: must be i/n with 1 ≤ i ≤ n, e.g. 2/8.", shard);
+  check<ConfigError>(parts <= rows, "--shard {}: {} parts of {} rows would leave parts without any. Use {} parts at most.", shard, parts,
+                     rows, rows);
   return {(part - 1) * rows / parts, part * rows / parts};
+}
+
+/// Whether the output is there and is what this command would write. Another file of that name is refused rather than taken for it.
+bool is_complete(const RestoreArguments& arguments, const std::string& origin, std::uint64_t rows,
+                 const std::vector<std::uint64_t>& row_shape) {
+  if (!arguments.resume || !std::filesystem::exists(arguments.output)) return false;
+  const DatasetReader written(arguments.output, DatasetKind::signals);
+  const auto described = [](const std::string& from, std::uint64_t count, const std::vector<std::uint64_t>& shape) {
+    return fmt::format("\"{}\", [{}, {}]", from, count, fmt::join(shape, ", "));
+  };
+  const std::string found = described(written.attribute("origin"), written.rows(), written.row_shape());
+  const std::string wanted = described(origin, rows, row_shape);
+  check<ConfigError>(found == wanted,
+                     "restore --resume: {} exists and is another result: {}; this command would write {}. Name another --output, or leave "
+                     "--resume out to replace it.",
+                     arguments.output, found, wanted);
+  return true;
 }
 
 void restore(const RestoreArguments& arguments) {
   check<ConfigError>(!arguments.posterior,
                      "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
                      "from a Bayes posterior. Leave --posterior out.");
-  if (arguments.resume && std::filesystem::exists(arguments.output)) {
-    fmt::print("{} exists and is complete\n", arguments.output);
-    return;
-  }
+  refuse_same_file("--output", arguments.output, {arguments.input});
   const RunConfig config = read_run_config(arguments.run);
   const TrainSettings& settings = config.train;
   check<ConfigError>(arguments.samples == 1 || settings.interpolant.kind == "stochastic",
@@ -62,13 +79,20 @@ void restore(const RestoreArguments& arguments) {
                      arguments.samples);
   const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, arguments.input);
   const TrainedModel trained = open_trained_model(arguments.run, settings.model, settings.interpolant);
+  check_signal_shape(*channel, trained, arguments.run, arguments.input);
   const DatasetReader reader(arguments.input, DatasetKind::observations);
   const RowRange range = rows_of_shard(arguments.shard, reader.rows());
-
+  const std::string origin = fmt::format("restored from {} by run {} at step {}", arguments.input, arguments.run, trained.step);
   std::vector<std::uint64_t> row_shape;
   if (arguments.samples > 1) row_shape.push_back(static_cast<std::uint64_t>(arguments.samples));
   for (const std::int64_t size : channel->signal_shape()) row_shape.push_back(static_cast<std::uint64_t>(size));
+  if (is_complete(arguments, origin, range.end - range.begin, row_shape)) {
+    fmt::print("{} exists and is complete\n", arguments.output);
+    return;
+  }
   DatasetWriter writer(arguments.output, DatasetKind::signals, row_shape);
+  copy_metadata(reader, range.begin, range.end - range.begin, writer);  // before the work: a column that cannot be read costs nothing then
+  writer.set_attribute("origin", origin);
   Progress bar("restore", static_cast<std::int64_t>(range.end - range.begin));
   const auto block = static_cast<std::uint64_t>(settings.transport.batch);
   std::int64_t failed = 0;
@@ -96,8 +120,6 @@ void restore(const RestoreArguments& arguments) {
     fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold NaN.\n", failed);
     writer.set_attribute("failed_count", std::to_string(failed));
   }
-  copy_metadata(reader, range.begin, range.end - range.begin, writer);
-  writer.set_attribute("origin", fmt::format("restored from {} by run {} at step {}", arguments.input, arguments.run, trained.step));
   writer.close();
   fmt::print("{}\n", arguments.output);
 }

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
+#include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
@@ -74,17 +76,18 @@ ChannelSettings read_channel_settings(const SimulateArguments& arguments) {
 }
 
 void simulate(const SimulateArguments& arguments) {
+  refuse_same_file("--output", arguments.output, {arguments.config, arguments.input, arguments.latents});
   const ChannelSettings settings = read_channel_settings(arguments);
   const DatasetReader reader(arguments.input, DatasetKind::signals);
-  const std::vector<std::int64_t> signal_shape(reader.row_shape().begin(), reader.row_shape().end());
   const auto log = [](std::int32_t level, std::string_view from, std::string_view text) {
     if (level >= UNCHANNEL_LOG_WARNING) fmt::print(stderr, "{}: {}\n", from, text);
   };
-  const std::unique_ptr<Channel> channel = make_channel(settings, arguments.plugin_folders, signal_shape, log);
+  const std::unique_ptr<Channel> channel = open_channel(settings, arguments.plugin_folders, reader, log);
   const RandomKey key(arguments.key);
   std::optional<DatasetReader> survey;
   if (!arguments.latents.empty()) survey.emplace(arguments.latents);
   DatasetWriter writer(arguments.output, DatasetKind::observations, unsigned_shape(channel->observation_shape()));
+  copy_metadata(reader, 0, reader.rows(), writer);  // before the work: a column that cannot be read costs nothing then
 
   constexpr std::uint64_t kBlockBytes = std::uint64_t{16} << 20;
   const std::uint64_t block = std::max<std::uint64_t>(1, kBlockBytes / (sizeof(float) * reader.dim()));
@@ -107,7 +110,6 @@ void simulate(const SimulateArguments& arguments) {
     for (FailedSample& sample : channel->take_failed_samples()) failed.push_back(std::move(sample));
     bar.update(static_cast<std::int64_t>(first + count));
   }
-  copy_metadata(reader, 0, reader.rows(), writer);
   nlohmann::json record = provenance(arguments, *channel);
   // The attribute must stay below HDF5's 64 KiB: the count is complete, the list its beginning.
   constexpr std::size_t kListed = 200;
@@ -116,7 +118,7 @@ void simulate(const SimulateArguments& arguments) {
   for (std::size_t i = 0; i < std::min(failed.size(), kListed); ++i) {
     record["failed_samples"].push_back({{"id", failed[i].id}, {"reason", failed[i].reason}});
   }
-  writer.set_attribute("provenance", record.dump());
+  writer.set_attribute("provenance", json_text(record));
   writer.close();
   bar.finish();
   if (!failed.empty()) {

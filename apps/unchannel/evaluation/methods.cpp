@@ -57,6 +57,7 @@ OpenRun open_run(const std::filesystem::path& run, const std::vector<std::string
   RunConfig config = read_run_config(run);
   auto channel = open_channel(config, plugin_folders, data_file);
   TrainedModel trained = open_trained_model(run, config.train.model, config.train.interpolant);
+  check_signal_shape(*channel, trained, run.string(), data_file.string());
   return {std::move(config), std::move(channel), std::move(trained)};
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/base/random.hpp>
 
 #include "../dataset.hpp"
@@ -116,7 +117,7 @@ void write_quasar_draw(const QuasarPrior& prior, const QuasarDrawOptions& option
                                      {"pixels", options.pixels},
                                      {"forest", options.forest},
                                      {"broad_absorption", options.broad_absorption}};
-  writer.set_attribute("provenance", provenance.dump());
+  writer.set_attribute("provenance", json_text(provenance));
   writer.close();
 }
 

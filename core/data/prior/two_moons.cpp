@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 #include <unchannel/base/random.hpp>
 
 #include "../dataset.hpp"
@@ -58,7 +59,7 @@ void write_two_moons(const TwoMoonsOptions& options, const std::filesystem::path
                                      {"first_index", options.first_index},
                                      {"count", options.count},
                                      {"noise", options.noise}};
-  writer.set_attribute("provenance", provenance.dump());
+  writer.set_attribute("provenance", json_text(provenance));
   writer.close();
 }
 

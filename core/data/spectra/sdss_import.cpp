@@ -7,6 +7,7 @@
 #include <set>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/json_text.hpp>
 
 #include "../dataset.hpp"
 #include "log_lambda_grid.hpp"
@@ -109,7 +110,7 @@ void describe(DatasetWriter& writer, const SdssImportOptions& options, const std
                                      {"resampling", "flux density conserved, weights: running median of ivar over 51 good pixels"},
                                      {"good_pixels", "ivar > 0 and and_mask = 0"},
                                      {"skipped", skipped}};
-  writer.set_attribute("provenance", provenance.dump());
+  writer.set_attribute("provenance", json_text(provenance));
 }
 
 }  // namespace

@@ -10,12 +10,14 @@
 #include <fstream>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/test_support/message_of.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 namespace unchannel {
 namespace {
 
 namespace fs = std::filesystem;
+using test_support::message_of;
 using test_support::TempDir;
 
 std::ptrdiff_t files_in(const fs::path& folder) { return std::distance(fs::directory_iterator(folder), fs::directory_iterator()); }
@@ -137,7 +139,8 @@ TEST(AtomicFile, FullDiskLeavesTheOldFileAndNoRest) {
 TEST(AtomicFile, TargetThatIsAFolderIsRefused) {
   const TempDir folder;
   fs::create_directories(folder / "result/inside");
-  EXPECT_THROW(write_file_atomically(folder / "result", "text"), DataError);
+  // Before anything is written: hours of work must not end in the discovery of a wrong name.
+  EXPECT_NE(message_of<DataError>([&] { AtomicFile file(folder / "result"); }).find("result: is a folder"), std::string::npos);
   EXPECT_EQ(files_in(folder.path()), 1);
 }
 

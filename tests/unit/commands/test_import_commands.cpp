@@ -86,6 +86,25 @@ TEST(ImportCommand, NothingImportedIsADataErrorAndWrongOptionsAreUsageErrors) {
   EXPECT_THROW(run({"import", "tar", (folder / "none").string(), "--output", output}), DataError);
 }
 
+TEST(ImportCommand, AnOutputThatIsTheInputIsRefusedAndTheInputStays) {
+  const TempDir folder;
+  write(folder / "x", idx(5));
+  write(folder / "labels", std::string{0, 0, 8, 1, 0, 0, 0, 5, 9, 8, 7, 6, 5});
+  const std::string x = (folder / "x").string(), labels = (folder / "labels").string(), output = (folder / "out.h5").string();
+  EXPECT_THROW(run({"import", "idx", x, "--output", x}), ConfigError);
+  EXPECT_THROW(run({"import", "idx", x, "--labels", labels, "--output", labels}), ConfigError);
+  EXPECT_THROW(run({"import", "tar", x, "--output", x}), ConfigError);
+  EXPECT_THROW(run({"import", "cifar", x, "--output", x}), ConfigError);
+  EXPECT_THROW(run({"import", "sdss", x, "--output", x}), ConfigError);
+  EXPECT_THROW(run({"import", "quasar-prior", x, "--count", "1", "--output", x}), ConfigError);
+  run({"import", "idx", x, "--output", output});
+  EXPECT_THROW(run({"export", "npy", output, "--output", output}), ConfigError);
+  std::filesystem::create_symlink(output, folder / "link.fits");
+  EXPECT_THROW(run({"export", "fits", output, "--output", (folder / "link.fits").string()}), ConfigError);
+  EXPECT_EQ(std::filesystem::file_size(folder / "x"), idx(5).size());
+  EXPECT_EQ(DatasetReader(output).rows(), 5u);
+}
+
 TEST(ImportCommand, ASignalStopsAnImportAndLeavesNothing) {
   const TempDir folder;
   write(folder / "x", idx(100));

@@ -178,6 +178,9 @@ TEST(SdssImport, EveryFileIsImportedOrSkippedWithItsReason) {
   SyntheticSdss late(4600, 3.65);
   late.fiber = 9;
   late.write(folder / "spec-j-late.fits");
+  SyntheticSdss bytes;
+  bytes.object_class = "S\xFFR";  // no UTF-8: the provenance, which is JSON, must not end the import
+  bytes.write(folder / "spec-k-bytes.fits");
   const auto entries = import_sdss(find_sdss_files({folder.path()}), {}, folder / "out.h5");
   const std::vector<std::string> reasons{"",
                                          "was imported from another file",
@@ -188,7 +191,8 @@ TEST(SdssImport, EveryFileIsImportedOrSkippedWithItsReason) {
                                          "is truncated",
                                          "is not a FITS file",
                                          "is not a FITS file",
-                                         "good pixels cover"};
+                                         "good pixels cover",
+                                         "class is S\xFFR, not QSO"};
   ASSERT_EQ(entries.size(), reasons.size());
   for (std::size_t k = 0; k < reasons.size(); ++k) {
     EXPECT_NE(entries[k].reason.find(reasons[k]), std::string::npos) << entries[k].file << ": " << entries[k].reason;
@@ -198,6 +202,7 @@ TEST(SdssImport, EveryFileIsImportedOrSkippedWithItsReason) {
   EXPECT_EQ(reader.rows(), 1u);
   EXPECT_EQ(reader.object_names()->at(0), "1234-56789-0007");
   EXPECT_NE(reader.attribute("provenance").find("spec-c-star.fits"), std::string::npos);
+  EXPECT_NE(reader.attribute("provenance").find("class is S\uFFFDR, not QSO"), std::string::npos);
 }
 
 TEST(SdssImport, NothingIsWrittenWhenNothingCouldBeImported) {

@@ -6,9 +6,12 @@
 #include <cstdlib>
 #include <unchannel/base/error.hpp>
 #include <unchannel/tensor/channel_factory.hpp>
+#include <unchannel/test_support/message_of.hpp>
 
 namespace unchannel {
 namespace {
+
+using test_support::message_of;
 
 ChannelSettings read(const std::string& toml, const std::vector<std::string>& overrides = {}) {
   ChannelSettings settings;
@@ -109,6 +112,24 @@ TEST(ChannelSettings, NameWhatIsWrongWithTheChannel) {
             std::string::npos);
   EXPECT_NE(refusal("[channel]\nid = \"awgn\"\n[channel.latents.snr]\nvisible = true\n").find("awgn has no such latent"),
             std::string::npos);
+}
+
+TEST(ChannelSettings, SayWhichLineOfTheFileIsWrong) {
+  const auto refused_at = [](const std::string& toml, const std::vector<std::string>& overrides = {}) {
+    ChannelSettings settings = read(toml, overrides);
+    settings.read_places(Config::parse(toml, "test.toml", overrides));
+    settings.signals_from = "data.h5";
+    return message_of<ConfigError>([&] { make_channel(registry(), settings, {4, 4}); });
+  };
+  const std::string gain = kGain;
+  EXPECT_TRUE(refused_at(gain, {"channel.parameters.gain=11"}).starts_with("test.toml:4: channel org.example.gain: parameter gain"));
+  EXPECT_TRUE(refused_at("[channel]\nid = \"awgm\"\n").starts_with("test.toml:2: ")) << refused_at("[channel]\nid = \"awgm\"\n");
+  const std::string stages = "[channel]\nid = \"compose\"\n[[channel.stages]]\nid = \"awgn\"\n[channel.stages.parameters]\nsigm = 1\n";
+  EXPECT_TRUE(refused_at(stages).starts_with("test.toml:5: channel.stages[0]: ")) << refused_at(stages);
+  // The channel takes one axis, as only its own configure() knows: the shape and where it is from are said, too.
+  const std::string shape = refused_at(gain);
+  EXPECT_TRUE(shape.starts_with("test.toml:4: ")) << shape;
+  EXPECT_NE(shape.find("shape [4, 4] of the rows of data.h5."), std::string::npos) << shape;
 }
 
 }  // namespace
