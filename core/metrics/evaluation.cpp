@@ -41,7 +41,8 @@ void evaluate_pixels(const EvaluationInput& input, const at::Tensor& valid_ND, E
 
 }  // namespace
 
-std::vector<PeakComparison> lines_in_coverage(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& wavelength_D, const at::Tensor& redshift_N) {
+std::vector<PeakComparison> lines_in_coverage(const at::Tensor& restored_ND, const at::Tensor& truth_ND, const at::Tensor& wavelength_D,
+                                              const at::Tensor& redshift_N) {
   std::vector<PeakComparison> lines;
   for (const LineWindow& line : quasar_lines()) {
     PeakComparison peaks = compare_peaks(restored_ND, truth_ND, wavelength_D, redshift_N, line);
@@ -98,7 +99,8 @@ Evaluation evaluate(const EvaluationInput& given) {
   const TwoSampleOptions two_sample{.paired = true, .max_rows = 1000};
   result.energy_distance = energy_distance(input.restored_ND, input.truth_ND, two_sample);
   result.mmd = mmd(input.restored_ND, input.truth_ND, two_sample);
-  if (input.wavelength_D.defined()) result.lines = lines_in_coverage(input.restored_ND, input.truth_ND, input.wavelength_D, input.redshift_N);
+  if (input.wavelength_D.defined())
+    result.lines = lines_in_coverage(input.restored_ND, input.truth_ND, input.wavelength_D, input.redshift_N);
   return result;
 }
 

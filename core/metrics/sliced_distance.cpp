@@ -17,8 +17,8 @@ void check_sample(const at::Tensor& x, std::int64_t dimension, const char* name)
   check<ShapeError>(x.dim() == 2 && x.size(0) > 0 && x.size(1) == dimension, "metrics: {} must be [N, {}] like the directions.", name, dimension);
 }
 
-/// Calls `measure` with blocks of the directions, so that memory does not grow with their number; it returns one squared distance a direction,
-/// [block] or several [block, …]; the blocks come back joined.
+/// Calls `measure` with blocks of the directions, so that memory does not grow with their number; it returns one squared distance a
+/// direction, [block] or several [block, …]; the blocks come back joined.
 template <class Measure>
 at::Tensor by_blocks(const at::Tensor& directions_PD, std::int64_t objects, std::int64_t numbers_at_once, const Measure& measure) {
   const std::int64_t block = std::max<std::int64_t>(1, numbers_at_once / std::max<std::int64_t>(1, objects));
@@ -127,15 +127,17 @@ double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tenso
 ExcessDistance excess_sliced_w2(const at::Tensor& sample_ND, const at::Tensor& reference_MD, const at::Tensor& clean_ND,
                                 const at::Tensor& directions_PD, std::int64_t numbers_at_once) {
   const std::int64_t rows = sample_ND.size(0);
-  check<ShapeError>(rows > 0 && clean_ND.size(0) > 0 && clean_ND.size(0) % rows == 0 && clean_ND.size(1) == sample_ND.size(1),
-                    "metrics: the clean sample is {} x {} and the sample {} x {}; the floor holds for one size, so it must be whole sets of it.",
-                    clean_ND.size(0), clean_ND.size(1), rows, sample_ND.size(1));
+  check<ShapeError>(
+      rows > 0 && clean_ND.size(0) > 0 && clean_ND.size(0) % rows == 0 && clean_ND.size(1) == sample_ND.size(1),
+      "metrics: the clean sample is {} x {} and the sample {} x {}; the floor holds for one size, so it must be whole sets of it.",
+      clean_ND.size(0), clean_ND.size(1), rows, sample_ND.size(1));
   const std::int64_t sets = clean_ND.size(0) / rows;
   // One row for the sample and one for each clean set, so that the reference is projected and sorted once.
   const at::Tensor squared_PS = by_blocks(directions_PD, rows + reference_MD.size(0), numbers_at_once, [&](const at::Tensor& part_PD) {
     const at::Tensor reference = sorted_projections(reference_MD, part_PD);
     std::vector<at::Tensor> of_sets = {wasserstein2_squared(sorted_projections(sample_ND, part_PD), reference)};
-    for (const at::Tensor& set_ND : clean_ND.chunk(sets)) of_sets.push_back(wasserstein2_squared(sorted_projections(set_ND, part_PD), reference));
+    for (const at::Tensor& set_ND : clean_ND.chunk(sets))
+      of_sets.push_back(wasserstein2_squared(sorted_projections(set_ND, part_PD), reference));
     return at::stack(of_sets, 1);
   });
   const double squared = mean_of(squared_PS.select(1, 0));
@@ -153,7 +155,9 @@ ExcessDistance excess_sliced_w2_paired(const at::Tensor& restored_ND, const at::
   const auto rows = [half](const at::Tensor& x, std::int64_t first) { return x.slice(0, first, 2 * half, 2); };
   const at::Tensor squared_P3 = by_blocks(directions_PD, 3 * half, numbers_at_once, [&](const at::Tensor& part_PD) {
     const at::Tensor truth[2] = {sorted_projections(rows(truth_ND, 0), part_PD), sorted_projections(rows(truth_ND, 1), part_PD)};
-    const auto to_restored = [&](int side) { return wasserstein2_squared(sorted_projections(rows(restored_ND, side), part_PD), truth[1 - side]); };
+    const auto to_restored = [&](int side) {
+      return wasserstein2_squared(sorted_projections(rows(restored_ND, side), part_PD), truth[1 - side]);
+    };
     return at::stack({wasserstein2_squared(truth[0], truth[1]), to_restored(0), to_restored(1)}, 1);
   });
   const double floor_squared = mean_of(squared_P3.select(1, 0));

@@ -31,7 +31,8 @@ at::Tensor energy_of_sorted(const at::Tensor& sorted_PN, const at::Tensor& sorte
 constexpr std::int64_t kNumbersAtOnce = std::int64_t{1} << 26;
 
 /// SW2 = √(mean over directions of W2²) between two samples, in data units. Throws ShapeError, DataError.
-double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tensor& directions_PD, std::int64_t numbers_at_once = kNumbersAtOnce);
+double sliced_w2(const at::Tensor& a_ND, const at::Tensor& b_MD, const at::Tensor& directions_PD,
+                 std::int64_t numbers_at_once = kNumbersAtOnce);
 
 /// What remains of a sliced distance when the part due to the finite sample is taken off.
 struct ExcessDistance {

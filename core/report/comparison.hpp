@@ -68,7 +68,7 @@ struct ComparisonRow {
   std::optional<double> lyman_alpha_median_velocity_km_s;        ///< median |velocity error| of the peak
   std::optional<double> lyman_alpha_median_height_error;         ///< median relative height error of the peak, signed
   std::int64_t lyman_alpha_objects = 0;
-  std::vector<metrics::PeakComparison> lines;                    ///< all lines with at least one object in coverage, Ly α among them
+  std::vector<metrics::PeakComparison> lines;  ///< all lines with at least one object in coverage, Ly α among them
   std::int64_t objects = 0;
 };
 

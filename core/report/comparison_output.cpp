@@ -75,7 +75,8 @@ Table line_table(const std::vector<ComparisonRow>& rows) {
   table.columns = {{"line", "", false},
                    {"method", "", false},
                    {"objects", "number with the line, and 3,000 km/s either side of it, in coverage.", true},
-                   {"within 500 km/s", "share of them whose highest pixel in the line's window lies within 500 km/s of the truth's, ± standard error.", true},
+                   {"within 500 km/s",
+                    "share of them whose highest pixel in the line's window lies within 500 km/s of the truth's, ± standard error.", true},
                    {"|velocity error|", "median, km/s.", true},
                    {"height error", "median of (restored − true) / |true|, each at its own peak.", true},
                    {"r.m.s. height error", "root mean square of the same.", true}};
@@ -85,11 +86,12 @@ Table line_table(const std::vector<ComparisonRow>& rows) {
         if (peaks.name != line.name) continue;
         std::string name = line.name;
         std::ranges::replace(name, '_', ' ');
-        table.rows.push_back({{name, row.name, count(peaks.in_coverage), with_error(peaks.fraction_within, 100, " %"),
-                               fmt::format("{:.0f}", peaks.median_abs_velocity_km_s), fmt::format("{:+.1f} %", 100 * peaks.median_height_error),
-                               fmt::format("{:.1f} %", 100 * peaks.rms_height_error)},
-                              "",
-                              row.strong});
+        table.rows.push_back(
+            {{name, row.name, count(peaks.in_coverage), with_error(peaks.fraction_within, 100, " %"),
+              fmt::format("{:.0f}", peaks.median_abs_velocity_km_s), fmt::format("{:+.1f} %", 100 * peaks.median_height_error),
+              fmt::format("{:.1f} %", 100 * peaks.rms_height_error)},
+             "",
+             row.strong});
       }
     }
   }

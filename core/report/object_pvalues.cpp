@@ -16,9 +16,10 @@ Table worst_objects(const std::vector<ObjectPvalue>& objects, std::size_t count)
   std::ranges::stable_sort(ranked, {}, [](const ObjectPvalue* object) { return object->p_value; });
   Table table;
   const bool ids = !objects.empty() && objects.front().is_object_id;
-  table.columns = {{ids ? "object_id" : "row", "", true},
-                   {"name", "", false},
-                   {"p-value", "share of the replicas, the observation counted in, that lie as far from the others as the observation does.", true}};
+  table.columns = {
+      {ids ? "object_id" : "row", "", true},
+      {"name", "", false},
+      {"p-value", "share of the replicas, the observation counted in, that lie as far from the others as the observation does.", true}};
   for (const ObjectPvalue* object : ranked) {
     if (table.rows.size() == count) break;
     table.rows.push_back({{std::to_string(object->number), object->name, fmt::format("{:.2g}", object->p_value)}, "", false});

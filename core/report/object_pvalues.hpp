@@ -11,10 +11,10 @@ namespace unchannel::report {
 
 /// The p-value of one object, "could the simulator have made this observation from this restoration?".
 struct ObjectPvalue {
-  std::int64_t number = 0;    ///< object_id, or the row where the file has no ids
+  std::int64_t number = 0;  ///< object_id, or the row where the file has no ids
   bool is_object_id = false;
-  std::string name;           ///< empty: the file has none
-  double p_value = 0;         ///< NaN where a simulation failed
+  std::string name;    ///< empty: the file has none
+  double p_value = 0;  ///< NaN where a simulation failed
 };
 
 /// The `count` objects with the smallest p-values, equal ones in the order of the file; those without a p-value are counted in the note.

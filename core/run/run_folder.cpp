@@ -88,7 +88,8 @@ bool RunFolder::holds_test_figures(std::int64_t step) const {
   std::ifstream in(path_ / "metrics.jsonl");
   for (std::string line; std::getline(in, line);) {
     const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_object() && parsed.contains("split") && parsed["split"] == "test" && parsed.contains("step") && parsed["step"] == step) return true;
+    if (parsed.is_object() && parsed.contains("split") && parsed["split"] == "test" && parsed.contains("step") && parsed["step"] == step)
+      return true;
   }
   return false;
 }

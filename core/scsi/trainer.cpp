@@ -119,7 +119,8 @@ void Trainer::start() {
 void Trainer::stop_start_if_requested() const {
   const int signal = observer_.stop_requested ? observer_.stop_requested() : 0;
   if (signal == 0) return;
-  throw InterruptedError(fmt::format("stopped by signal {} before the first step; there is no checkpoint yet, the same command starts anew.", signal), signal);
+  throw InterruptedError(
+      fmt::format("stopped by signal {} before the first step; there is no checkpoint yet, the same command starts anew.", signal), signal);
 }
 
 at::Tensor Trainer::start_signals(const ObservationBatch& batch) {

@@ -46,7 +46,8 @@ class EveryConfiguration(unittest.TestCase):
         for name in ("quasar/low_resolution_high_snr_offset.toml", "smoke/boss.toml"):
             text = (CONFIGS / name).read_text()
             (work / "mistyped.toml").write_text(text.replace("refresh_rows", "refresh_row", 1))
-            code, _, err = program.run("simulate", work / "mistyped.toml", "--input", work / "signals.h5", "--key", 1, "--output", work / "observed.h5")
+            code, _, err = program.run("simulate", work / "mistyped.toml", "--input", work / "signals.h5", "--key", 1, "--output",
+                                       work / "observed.h5")
             self.assertEqual((code, "Did you mean" in err), (2, True), err)
 
 

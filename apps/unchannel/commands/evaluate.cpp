@@ -11,13 +11,13 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
-#include <unordered_map>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/json_text.hpp>
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/metrics/evaluation.hpp>
+#include <unordered_map>
 
 #include "../evaluation/quasar_set.hpp"
 #include "commands.hpp"
@@ -114,8 +114,8 @@ metrics::EvaluationInput read_truth(const DatasetReader& reader, const std::vect
 }
 
 baselines::QuasarReferences references_of(const EvaluateArguments& arguments, const DatasetReader& truth, const DatasetReader& observed,
-                                          const std::vector<std::uint64_t>& observed_rows, const at::Tensor& truth_ND, const at::Tensor& observed_ND,
-                                          const std::vector<std::int64_t>& ids) {
+                                          const std::vector<std::uint64_t>& observed_rows, const at::Tensor& truth_ND,
+                                          const at::Tensor& observed_ND, const std::vector<std::int64_t>& ids) {
   QuasarSet set;
   set.truth_provenance = nlohmann::json::parse(truth.attribute("provenance"), nullptr, false);
   if (truth.wavelength()) set.wavelength_angstrom = truth.wavelength()->angstrom;
@@ -133,7 +133,8 @@ baselines::QuasarReferences references_of(const EvaluateArguments& arguments, co
   } catch (const DataError& error) {
     throw DataError(fmt::format("{}: {}", truth.path().string(), error.what()));
   }
-  check<ConfigError>(reason.empty(), "{} and {}: have no exact references: {}. Leave --prior out.", truth.path().string(), observed.path().string(), reason);
+  check<ConfigError>(reason.empty(), "{} and {}: have no exact references: {}. Leave --prior out.", truth.path().string(),
+                     observed.path().string(), reason);
   return exact_references(set, prior);
 }
 
@@ -150,7 +151,8 @@ void print_table(const std::vector<std::pair<std::string, metrics::Evaluation>>&
     fmt::print("{}\n", line);
     if (e.rmse_noise_subtracted) {
       const double rest = *e.rmse_noise_subtracted;
-      fmt::print("{:<28}RMSE without the reference's own noise: {}\n", "", std::isnan(rest) ? "below the noise" : fmt::format("{:.4f}", rest));
+      fmt::print("{:<28}RMSE without the reference's own noise: {}\n", "",
+                 std::isnan(rest) ? "below the noise" : fmt::format("{:.4f}", rest));
     }
   }
   const metrics::Evaluation& first = results.front().second;
@@ -195,7 +197,8 @@ void evaluate(const EvaluateArguments& arguments) {
     const at::Tensor observed_ND = read_matrix(observed.reader, observed_rows);
     if (observed.reader.dim() == truth.reader.dim()) add("observed", observed_ND);
     if (!arguments.prior.empty()) {
-      const baselines::QuasarReferences references = references_of(arguments, truth.reader, observed.reader, observed_rows, input.truth_ND, observed_ND, ids);
+      const baselines::QuasarReferences references =
+          references_of(arguments, truth.reader, observed.reader, observed_rows, input.truth_ND, observed_ND, ids);
       add("best_linear_estimator", references.linear_BD);
       add("exact_posterior_mean", references.exact.mean_BD);
       add("exact_posterior_draw", references.exact.draw_BD);

@@ -93,7 +93,8 @@ nlohmann::json add_truth(report::HtmlPage& page, const ReportArguments& argument
   const References references = find_references(arguments, objects);
   const auto methods = all_methods(arguments, run, objects, restored_ND, references);
   say("comparison with the truth");
-  const report::SignalLaw law = references.drawn_from_prior ? quasar_signal_law(quasar_set(objects), *references.prior, kReferenceRows) : report::SignalLaw(objects.truth_ND);
+  const report::SignalLaw law = references.drawn_from_prior ? quasar_signal_law(quasar_set(objects), *references.prior, kReferenceRows)
+                                                            : report::SignalLaw(objects.truth_ND);
   const at::Tensor exact_draw = references.exact ? references.exact->exact.draw_BD : at::Tensor();
   const auto rows = add_comparison_section(page, objects, methods, exact_draw, law);
   nlohmann::json json = {{"rows", report::comparison_json(rows)}, {"reference_rows", law.reference_rows()}};

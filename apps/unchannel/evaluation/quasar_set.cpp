@@ -17,9 +17,10 @@ T recorded(const nlohmann::json& provenance, const char* key, const T& otherwise
   try {
     return provenance.value(key, otherwise);
   } catch (const nlohmann::json::exception&) {
-    throw DataError(fmt::format("the provenance of the true signals has {} = {}, a type that unchannel import quasar-prior does not write. Import "
-                                "the signals again.",
-                                key, provenance.at(key).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
+    throw DataError(
+        fmt::format("the provenance of the true signals has {} = {}, a type that unchannel import quasar-prior does not write. Import "
+                    "the signals again.",
+                    key, provenance.at(key).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
   }
 }
 
@@ -72,7 +73,8 @@ std::string reason_against_references(const QuasarSet& set, const QuasarPrior& p
       return fmt::format("the channel has the latent '{}'; references exist for line spread and white noise only", name);
     }
   }
-  if (!set.scalars.contains("snr")) return "the observation file holds no /latents/snr with one number an object, so the noise is not known";
+  if (!set.scalars.contains("snr"))
+    return "the observation file holds no /latents/snr with one number an object, so the noise is not known";
   return {};
 }
 

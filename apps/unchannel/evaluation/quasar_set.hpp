@@ -19,11 +19,11 @@ namespace unchannel {
 
 /// Observations with their true signals, and what the files say of both: all that decides whether exact references exist.
 struct QuasarSet {
-  nlohmann::json truth_provenance;              ///< null where the file has none
+  nlohmann::json truth_provenance;  ///< null where the file has none
   at::Tensor truth_ND, observed_ND, ids_N;
-  std::vector<double> wavelength_angstrom;      ///< [D], empty where unknown
-  std::vector<std::string> latents;             ///< names of all latents in the observation file
-  std::map<std::string, at::Tensor> scalars;    ///< those with one number an object [N]
+  std::vector<double> wavelength_angstrom;    ///< [D], empty where unknown
+  std::vector<std::string> latents;           ///< names of all latents in the observation file
+  std::map<std::string, at::Tensor> scalars;  ///< those with one number an object [N]
 };
 
 QuasarSet quasar_set(const ReportObjects& objects);

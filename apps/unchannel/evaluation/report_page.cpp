@@ -41,7 +41,8 @@ Latents data_latents(const Channel& channel, const Latents& own, std::int64_t be
   return part;
 }
 
-std::vector<report::ObjectPvalue> object_pvalues(const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND, RandomKey key) {
+std::vector<report::ObjectPvalue> object_pvalues(const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND,
+                                                 RandomKey key) {
   const at::Tensor valid_ND = valid_pixels(objects);
   Progress bar("p-values", objects.size());
   std::vector<report::ObjectPvalue> result;
@@ -50,8 +51,8 @@ std::vector<report::ObjectPvalue> object_pvalues(const OpenRun& run, const Repor
     const std::int64_t end = std::min(begin + kPvalueBlock, objects.size());
     const auto part = [&](const at::Tensor& values) { return values.defined() ? values.slice(0, begin, end) : values; };
     const at::Tensor p_B = diagnostics::residual_pvalues(*run.channel, part(restored_ND), part(objects.batch.raw_BM),
-                                                         data_latents(*run.channel, objects.batch.latents, begin, end), key, part(objects.ids_N),
-                                                         part(valid_ND));
+                                                         data_latents(*run.channel, objects.batch.latents, begin, end), key,
+                                                         part(objects.ids_N), part(valid_ND));
     for (std::int64_t row = begin; row < end; ++row) {
       const auto i = static_cast<std::size_t>(row);
       result.push_back({objects.ids_N[row].item<std::int64_t>(), objects.has_object_ids, i < objects.names.size() ? objects.names[i] : "",
@@ -133,7 +134,8 @@ void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, c
                   examples.size(), objects.truth_ND.defined() ? ", true" : ""));
 }
 
-std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND) {
+std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects,
+                                                          const at::Tensor& restored_ND) {
   page.section("Does the simulator explain the observations?");
   const c10::NoGradGuard no_grad;
   const RandomKey key = RandomKey(1).derive(Purpose::kChannelEvaluation);
@@ -161,7 +163,8 @@ std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page
     page.paragraph("No object could be simulated anew: there are no p-values.");
     return all;
   }
-  const auto rejected = static_cast<double>(std::ranges::count_if(known, [](double p) { return p <= 0.01; })) / static_cast<double>(known.size());
+  const auto rejected =
+      static_cast<double>(std::ranges::count_if(known, [](double p) { return p <= 0.01; })) / static_cast<double>(known.size());
   page.figure(
       report::render_figure(report::p_value_figure(known)),
       fmt::format(

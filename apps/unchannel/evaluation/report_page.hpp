@@ -20,7 +20,8 @@ void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, c
 
 /// Residuals of observations and re-simulations, p-values "does the simulator explain this observation". The p-values of all objects are
 /// returned. Throws InterruptedError when a stop was requested.
-std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects, const at::Tensor& restored_ND);
+std::vector<report::ObjectPvalue> add_consistency_section(report::HtmlPage& page, const OpenRun& run, const ReportObjects& objects,
+                                                          const at::Tensor& restored_ND);
 
 /// Table of all methods and spread per pixel. The rows computed are returned.
 std::vector<report::ComparisonRow> add_comparison_section(report::HtmlPage& page, const ReportObjects& objects,

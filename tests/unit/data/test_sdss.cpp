@@ -28,8 +28,8 @@ void write_synthetic_spectra(const std::filesystem::path& folder) {
   }
 }
 
-#define UNCHANNEL_NEEDS_SPECTRA()                      \
-  if (std::getenv("UNCHANNEL_SPECTRA") == nullptr)     \
+#define UNCHANNEL_NEEDS_SPECTRA()                  \
+  if (std::getenv("UNCHANNEL_SPECTRA") == nullptr) \
   GTEST_SKIP() << "UNCHANNEL_SPECTRA is not set: name a folder of SDSS spec-*.fits files there to check real spectra"
 
 template <class T>

@@ -81,7 +81,8 @@ TEST(SlicedW2, BlocksOfDirectionsGiveTheSameNumbersBitForBit) {
   // Small integers, whose projections no order of summation rounds: the blocks alone could make a difference.
   const auto integers = [](std::int64_t rows, std::uint64_t key) { return (4 * normals(rows, 6, key)).round(); };
   const at::Tensor directions = integers(17, 1), sample = integers(40, 2), reference = integers(300, 3), clean = integers(80, 4);
-  const ExcessDistance whole = excess_sliced_w2(sample, reference, clean, directions), paired = excess_sliced_w2_paired(sample, clean.slice(0, 0, 40), directions);
+  const ExcessDistance whole = excess_sliced_w2(sample, reference, clean, directions),
+                       paired = excess_sliced_w2_paired(sample, clean.slice(0, 0, 40), directions);
   for (const std::int64_t numbers : {1, 1000, 4000}) {  // blocks of 1, 2 and 11 directions, of which 17 is no multiple
     const ExcessDistance blocks = excess_sliced_w2(sample, reference, clean, directions, numbers);
     EXPECT_EQ(blocks.distance, whole.distance);

@@ -92,7 +92,8 @@ TEST(Compare, APeakAtItsPlaceIsWithin500KmPerSecond) {
 
 TEST(Compare, EveryLineInCoverageHasItsPlaceHeightAndCount) {
   ComparisonData data = truth_only();
-  data.wavelength_D = (at::arange(kD, at::kDouble) * 0.02).add_(std::log(1130.0)).exp();  // rest frame, 1130 to 1790 angstrom, 6,000 km/s a pixel
+  data.wavelength_D =
+      (at::arange(kD, at::kDouble) * 0.02).add_(std::log(1130.0)).exp();  // rest frame, 1130 to 1790 angstrom, 6,000 km/s a pixel
   data.truth_ND = data.truth_ND * 1e-3;
   at::Tensor restored = data.truth_ND.clone();
   const std::int64_t lyman = 4, carbon = 15;  // 1224 and 1525 angstrom, in the windows of Ly alpha and C IV

@@ -7,7 +7,8 @@
 namespace unchannel::report {
 namespace {
 
-const std::vector<ObjectPvalue> kObjects = {{70, true, "a", 0.5}, {71, true, "", NAN}, {72, true, "c", 0.01}, {73, true, "d", 0.25}, {74, true, "e", 0.01}};
+const std::vector<ObjectPvalue> kObjects = {
+    {70, true, "a", 0.5}, {71, true, "", NAN}, {72, true, "c", 0.01}, {73, true, "d", 0.25}, {74, true, "e", 0.01}};
 
 TEST(ObjectPvalues, TheWorstComeFirstAndEqualOnesInTheOrderOfTheFile) {
   const Table table = worst_objects(kObjects, 3);
