@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 
 #include <CLI/CLI.hpp>
-#include <cmath>
 #include <memory>
 
 #include <fmt/ranges.h>
@@ -111,13 +110,13 @@ void restore(const RestoreArguments& arguments) {
       draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
     }
     at::Tensor restored = at::stack(draws, 1).contiguous();
-    if (batch.weight_B.defined()) restored.masked_fill_(batch.weight_B.eq(0).view({-1, 1, 1}), NAN);
+    if (batch.weight_B.defined()) restored.masked_fill_(batch.weight_B.eq(0).view({-1, 1, 1}), 0.0);
     writer.append({restored.data_ptr<float>(), static_cast<std::size_t>(restored.numel())});
     bar.update(static_cast<std::int64_t>(begin - range.begin) + batch.lifted_BD.size(0));
   }
   bar.finish();
   if (failed > 0) {
-    fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold NaN.\n", failed);
+    fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold zeros.\n", failed);
     writer.set_attribute("failed_count", std::to_string(failed));
   }
   writer.close();

@@ -66,6 +66,15 @@ TEST(LinePeaks, ObjectsWithoutTheLineAreCountedOut) {
   EXPECT_TRUE(std::isnan(none.fraction_within.value));
 }
 
+TEST(LinePeaks, AnObjectOfUnknownRedshiftIsCountedOut) {
+  const at::Tensor spectra = lines_at({300, 300}, 2);
+  const at::Tensor z = at::tensor({2.9, std::nan("")}, at::kDouble);
+  const PeakComparison result = compare_peaks(spectra, spectra, log_grid(1024), z, lyman_alpha());
+  EXPECT_EQ(result.in_coverage, 1);
+  EXPECT_EQ(result.fraction_within.value, 1);
+  EXPECT_TRUE(std::isnan(result.velocity_error_km_s_N[1].item<double>()));
+}
+
 TEST(LinePeaks, RestFrameSpectraNeedNoRedshift) {
   const at::Tensor grid = at::linspace(std::log(1030.0), std::log(1415.0), 1024, at::kDouble).exp();
   const at::Tensor spectra = lines_at({534, 540}, 2);
