@@ -17,6 +17,7 @@
 #include <thread>
 #include <unchannel/base/sha256.hpp>
 
+#include "brief_wait.hpp"
 #include "call_layout.hpp"
 #include "elf_file.hpp"
 #include "keyed_header.hpp"
@@ -46,7 +47,12 @@ class HostStream {
   std::optional<RawMessage> read() {
     for (;;) {
       if (auto message = reader_.next_raw()) return message;
+      wait_.begin();
+      pollfd stream{in_, POLLIN, 0};
+      while (::poll(&stream, 1, 0) == 0 && wait_.look_again()) {
+      }
       const ssize_t got = ::read(in_, buffer_.data(), buffer_.size());
+      wait_.end();
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return std::nullopt;
       reader_.feed({buffer_.data(), static_cast<std::size_t>(got)});
@@ -77,6 +83,7 @@ class HostStream {
   int in_, out_;
   std::array<char, 65536> buffer_{};
   FrameReader reader_{FrameLimits{.payload_bytes = kLargestPayload}};
+  BriefWait wait_;
   std::mutex mutex_;
 };
 

@@ -171,21 +171,29 @@ Message WorkerProcess::exchange(const std::string& what, std::string_view header
   try {
     if (!reader_.idle()) fail("the worker process sends answers to no question");
     send_some(outgoing);
+    wait_.begin();
+    bool looking = true;
     for (;;) {
       constexpr int kSlice_ms = 100;  // how soon a death without end of stream and a stop request are noticed
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
       if (left <= 0) fail(fmt::format("the worker process did not finish {} in {} s", what, deadline_s));
       std::array<pollfd, 3> streams{
           {{answers_.read_end(), POLLIN, 0}, {errors_.read_end(), POLLIN, 0}, {outgoing.done() ? -1 : requests_.write_end(), POLLOUT, 0}}};
-      const int ready = ::poll(streams.data(), streams.size(), static_cast<int>(std::min<std::int64_t>(left + 1, kSlice_ms)));
+      const int timeout_ms = looking ? 0 : static_cast<int>(std::min<std::int64_t>(left + 1, kSlice_ms));
+      const int ready = ::poll(streams.data(), streams.size(), timeout_ms);
       if (streams[1].revents != 0) drain_errors();
       const bool open = streams[0].revents == 0 || read_answers();
       if (auto answer = take_answer()) {
         if (!outgoing.done()) fail("the worker process answers before it has read the question");
+        wait_.end();
         return *std::move(answer);
       }
       if (!open) fail("the worker process ended in " + what, true);
       if (streams[2].revents != 0) send_some(outgoing);
+      if (ready == 0 && looking) {
+        looking = wait_.look_again();
+        continue;
+      }
       // A grandchild may hold the pipes of a dead worker open.
       if (ready == 0 && has_ended()) fail("the worker process ended in " + what);
       if (cancellation_requested()) {

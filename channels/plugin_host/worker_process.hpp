@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "brief_wait.hpp"
 #include "child_process.hpp"
 #include "shared_arena.hpp"
 #include "wire.hpp"
@@ -59,6 +60,7 @@ class WorkerProcess {
   int status_ = 0;  // of waitpid, once reaped
   FrameReader reader_;
   std::string said_;  // the end of standard error
+  BriefWait wait_;
 };
 
 }  // namespace unchannel

@@ -43,6 +43,9 @@ std::string inline_svg(const std::string& svg, const std::string& prefix, const 
   check<DataError>(start != std::string::npos && box != std::string::npos && box < head_end,
                    "gnuplot's output is no SVG drawing. gnuplot 5.2 or later with the svg terminal is needed.");
   const std::string view_box = svg.substr(box, svg.find('"', box + 9) + 1 - box);
+  // "0 0 WIDTH HEIGHT". No figure is drawn larger than it was designed: all have letters of one size.
+  const std::size_t width = view_box.find(' ', view_box.find(' ') + 1) + 1;
+  const std::string style = "style=\"max-width:" + view_box.substr(width, view_box.find(' ', width) - width) + "px\"";
   std::string body = svg.substr(head_end + 1);
   remove_pieces(body, "<title>", "</title>");
   remove_pieces(body, "<desc>", "</desc>");
@@ -56,7 +59,7 @@ std::string inline_svg(const std::string& svg, const std::string& prefix, const 
   replace_all(body, "color=\"black\"", "");
   replace_all(body, "color=\"white\"", "");
   const std::string text = escape(description);
-  return "<svg " + view_box + " role=\"img\" aria-label=\"" + text + "\">\n<title>" + text + "</title>" + body;
+  return "<svg " + view_box + " " + style + " role=\"img\" aria-label=\"" + text + "\">\n<title>" + text + "</title>" + body;
 }
 
 std::string render_figure(const Figure& figure) {
