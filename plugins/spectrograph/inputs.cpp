@@ -1,8 +1,17 @@
 #include "inputs.hpp"
 
+#include <array>
 #include <bit>
 
 namespace spectrograph {
+namespace {
+
+uint64_t mixed(uint64_t hash) {
+  hash *= 0x9E3779B97F4A7C15;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace
 
 Inputs::Inputs(const Schema& s, const sdk::Call& call, const std::vector<int32_t>& configured_sky, bool hidden_may_lack)
     : sky(&configured_sky) {
@@ -32,15 +41,19 @@ void Inputs::fill_unobserved(int64_t i, std::span<float> y) const {
   if (!may_lack_pixels()) {
     return;
   }
-  uint64_t hash = 0x73706563746F6772;
+  // Lanes: one chain of multiplications after the other would take longer than the simulation itself.
+  std::array<uint64_t, 8> lanes{};
   std::vector<uint32_t> missing;
   for (size_t d = 0; d < y.size(); ++d) {
     if (observed(i, d)) {
-      hash = (hash ^ std::bit_cast<uint32_t>(y[d]) ^ (static_cast<uint64_t>(d) << 32)) * 0x9E3779B97F4A7C15;
-      hash ^= hash >> 29;
+      lanes[d % lanes.size()] = mixed(lanes[d % lanes.size()] ^ std::bit_cast<uint32_t>(y[d]) ^ (static_cast<uint64_t>(d) << 32));
     } else {
       missing.push_back(static_cast<uint32_t>(d));
     }
+  }
+  uint64_t hash = 0x73706563746F6772;
+  for (const uint64_t lane : lanes) {
+    hash = mixed(hash ^ lane);
   }
   const uint64_t key = unchannel_derive(hash, unchannel_tag(UNCHANNEL_TAG_PLUGIN, 0));
   float normals[4] = {};
