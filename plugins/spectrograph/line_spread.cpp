@@ -3,7 +3,6 @@
 #include "pixel_loops.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace spectrograph {
@@ -11,9 +10,7 @@ namespace {
 
 constexpr double kReach = 5;       // standard deviations
 constexpr double kBandLimit = 16;  // pixels; above it every eighth pixel is enough
-constexpr int64_t kStride = 8;
-constexpr int64_t kTaps = 12;  // of the interpolation: coarse points c - 5 … c + 6
-constexpr int64_t kBefore = 5;
+constexpr double kFarLimit = 28;   // above it every sixteenth
 
 /// erf differences; their cost per weight is what makes the series below worth while. Returns w[0] + 2 (w[1] + …).
 double small_weights(double sigma, std::vector<double>& w) {
@@ -58,28 +55,43 @@ double wide_weights(double sigma, std::vector<double>& w) {
   return sum;
 }
 
-/// table[8 t + p]: weight of coarse point t - 5 for the pixel p / 8 behind coarse point 0; a unit Gaussian on a unit grid, rows scaled to
-/// sum 1.
-const std::array<float, kTaps * kStride>& interpolation_table() {
-  static const auto table = [] {
-    std::array<float, kTaps * kStride> t{};
-    for (int64_t phase = 0; phase < kStride; ++phase) {
-      std::array<double, kTaps> row{};
+}  // namespace
+
+/// A grid of coarse points and the Gaussian that interpolates between them.
+struct LineSpread::CoarseGrid {
+  int64_t stride;                   ///< pixels from point to point
+  int64_t before, taps;             ///< points c - before … c - before + taps - 1 serve the pixels of cell c
+  double sigma_pixels;              ///< of the interpolation
+  std::vector<float> table{};       ///< [stride * t + p]: weight of point t for the pixel p behind point c; each pixel's sum is 1
+  decltype(PixelLoops::decimate8) decimate{};
+  decltype(PixelLoops::interpolate8) interpolate{};
+
+  static const CoarseGrid& of(double sigma_pixels) {
+    static const CoarseGrid near = made({.stride = 8, .before = 5, .taps = 12, .sigma_pixels = 8});
+    static const CoarseGrid far = made({.stride = 16, .before = 6, .taps = 14, .sigma_pixels = 20});
+    return sigma_pixels < kFarLimit ? near : far;
+  }
+
+ private:
+  static CoarseGrid made(CoarseGrid grid) {
+    grid.decimate = grid.stride == 8 ? pixel_loops().decimate8 : pixel_loops().decimate16;
+    grid.interpolate = grid.stride == 8 ? pixel_loops().interpolate8 : pixel_loops().interpolate16;
+    grid.table.resize(static_cast<size_t>(grid.stride * grid.taps));
+    for (int64_t phase = 0; phase < grid.stride; ++phase) {
+      std::vector<double> row;
       double sum = 0;
-      for (int64_t tap = 0; tap < kTaps; ++tap) {
-        const double distance = static_cast<double>(phase) / kStride - static_cast<double>(tap - kBefore);
-        sum += row[tap] = std::exp(-distance * distance / 2);
+      for (int64_t tap = 0; tap < grid.taps; ++tap) {
+        const double distance = static_cast<double>(phase - grid.stride * (tap - grid.before)) / grid.sigma_pixels;
+        row.push_back(std::exp(-distance * distance / 2));
+        sum += row.back();
       }
-      for (int64_t tap = 0; tap < kTaps; ++tap) {
-        t[kStride * tap + phase] = static_cast<float>(row[tap] / sum);
+      for (int64_t tap = 0; tap < grid.taps; ++tap) {
+        grid.table[static_cast<size_t>(grid.stride * tap + phase)] = static_cast<float>(row[static_cast<size_t>(tap)] / sum);
       }
     }
-    return t;
-  }();
-  return table;
-}
-
-}  // namespace
+    return grid;
+  }
+};
 
 std::vector<float> pixel_integrated_gaussian(double sigma_pixels) {
   std::vector<double> w(static_cast<size_t>(std::ceil(kReach * sigma_pixels + 0.5)) + 1);
@@ -98,7 +110,8 @@ void LineSpread::set_kernel(double sigma_pixels) {
     kernel_ = pixel_integrated_gaussian(sigma_pixels);
     return;
   }
-  kernel_ = pixel_integrated_gaussian(std::sqrt(sigma_pixels * sigma_pixels - static_cast<double>(kStride * kStride)));
+  grid_ = &CoarseGrid::of(sigma_pixels);
+  kernel_ = pixel_integrated_gaussian(std::sqrt(sigma_pixels * sigma_pixels - grid_->sigma_pixels * grid_->sigma_pixels));
   const int64_t radius = static_cast<int64_t>(kernel_.size()) - 1;
   taps_ = (2 * radius + 32) / 32 * 32;  // 2 radius + 1, rounded up to a multiple of 32
   float* weights = weights_.resized(taps_);
@@ -133,7 +146,11 @@ const float* LineSpread::continued(std::span<const float> x, int64_t begin, int6
 
 int64_t LineSpread::reach(double sigma_pixels) {
   const auto radius = static_cast<int64_t>(std::ceil(kReach * sigma_pixels + 0.5));
-  return sigma_pixels < kBandLimit ? radius : radius + kTaps * kStride;
+  if (sigma_pixels < kBandLimit) {
+    return radius;
+  }
+  const CoarseGrid& grid = CoarseGrid::of(sigma_pixels);
+  return radius + grid.taps * grid.stride;
 }
 
 void LineSpread::apply(double sigma_pixels, std::span<const float> x, int64_t first, std::span<float> y) {
@@ -151,21 +168,21 @@ void LineSpread::apply(double sigma_pixels, std::span<const float> x, int64_t fi
   pixel_loops().band(continued(x, first - radius, first + count + radius), kernel_.data(), radius, count, y.data());
 }
 
-/// The coarse points lie at multiples of kStride whatever `first` is, so that all windows see the same K.
+/// The coarse points lie at multiples of the stride whatever `first` is, so that all windows see the same K.
 void LineSpread::apply_wide(std::span<const float> x, int64_t first, std::span<float> y) {
-  const int64_t aligned = first / kStride * kStride, skipped = first - aligned;
+  const int64_t stride = grid_->stride, aligned = first / stride * stride, skipped = first - aligned;
   const int64_t pixels = static_cast<int64_t>(y.size()) + skipped;
   const int64_t radius = static_cast<int64_t>(kernel_.size()) - 1;
-  const int64_t count = (pixels - 1) / kStride + kTaps;
-  const int64_t begin = aligned - kBefore * kStride - radius;
+  const int64_t count = (pixels - 1) / stride + grid_->taps;
+  const int64_t begin = aligned - grid_->before * stride - radius;
   coarse_.resize(static_cast<size_t>(count));
-  pixel_loops().decimate8(continued(x, begin, begin + (count - 1) * kStride + taps_), weights_.data(), taps_, count, coarse_.data());
+  grid_->decimate(continued(x, begin, begin + (count - 1) * stride + taps_), weights_.data(), taps_, count, coarse_.data());
   float* out = y.data();
   if (skipped > 0) {
     window_.resize(static_cast<size_t>(pixels));
     out = window_.data();
   }
-  pixel_loops().interpolate8(coarse_.data(), interpolation_table().data(), pixels, out);
+  grid_->interpolate(coarse_.data(), grid_->table.data(), pixels, out);
   if (skipped > 0) {
     std::copy(window_.begin() + skipped, window_.end(), y.begin());
   }

@@ -81,6 +81,7 @@ inline Quad lane_sums(const Pack rows[4]) {
 }
 
 /// Four neighbouring outputs, which share what they load.
+template <int kStride>
 inline Quad decimate_four(const float* in, const float* weights, int64_t taps) {
   constexpr int kRows = 4, kPacks = 4, kAtOnce = 2;  // kRows * kAtOnce sums fit into the registers
   Pack part[kPacks / kAtOnce][kRows];
@@ -90,7 +91,7 @@ inline Quad decimate_four(const float* in, const float* weights, int64_t taps) {
       for (int p = 0; p < kAtOnce; ++p) {
         const Pack weight = load(weights + k + p * kWidth);
         for (int row = 0; row < kRows; ++row) {
-          sum[row][p] += weight * load(in + 8 * row + k + p * kWidth);
+          sum[row][p] += weight * load(in + kStride * row + k + p * kWidth);
         }
       }
     }
@@ -104,37 +105,40 @@ inline Quad decimate_four(const float* in, const float* weights, int64_t taps) {
   return lane_sums(part[0]);
 }
 
-void decimate8(const float* in, const float* weights, int64_t taps, int64_t count, float* out) {
+template <int kStride>
+void decimate(const float* in, const float* weights, int64_t taps, int64_t count, float* out) {
   for (int64_t j = 0; j < count; j += 4) {
     const int64_t first = j + 4 <= count ? j : count - 4;  // the last four may overlap those before
-    const Quad sums = decimate_four(in + 8 * first, weights, taps);
+    const Quad sums = decimate_four<kStride>(in + kStride * first, weights, taps);
     __builtin_memcpy(out + first, &sums, sizeof sums);
   }
 }
 
-/// Writes the 8 pixels of one cell.
+/// Writes the pixels of one cell.
+template <int kStride, int kTaps>
 inline void interpolate_cell(const float* coarse, const float* table, float* cell) {
-  for (int phase = 0; phase < 8; phase += kWidth) {
+  for (int phase = 0; phase < kStride; phase += kWidth) {
     Pack even = coarse[0] * load(table + phase);
-    Pack odd = coarse[1] * load(table + 8 + phase);
-    for (int tap = 2; tap < 12; tap += 2) {
-      even += coarse[tap] * load(table + 8 * tap + phase);
-      odd += coarse[tap + 1] * load(table + 8 * tap + 8 + phase);
+    Pack odd = coarse[1] * load(table + kStride + phase);
+    for (int tap = 2; tap < kTaps; tap += 2) {
+      even += coarse[tap] * load(table + kStride * tap + phase);
+      odd += coarse[tap + 1] * load(table + kStride * (tap + 1) + phase);
     }
     store(cell + phase, even + odd);
   }
 }
 
-void interpolate8(const float* coarse, const float* table, int64_t pixels, float* out) {
-  const int64_t cells = pixels / 8;
+template <int kStride, int kTaps>
+void interpolate(const float* coarse, const float* table, int64_t pixels, float* out) {
+  const int64_t cells = pixels / kStride;
   for (int64_t cell = 0; cell < cells; ++cell) {
-    interpolate_cell(coarse + cell, table, out + 8 * cell);
+    interpolate_cell<kStride, kTaps>(coarse + cell, table, out + kStride * cell);
   }
-  if (8 * cells < pixels) {
-    float last[8];
-    interpolate_cell(coarse + cells, table, last);
-    for (int64_t phase = 0; 8 * cells + phase < pixels; ++phase) {
-      out[8 * cells + phase] = last[phase];
+  if (kStride * cells < pixels) {
+    float last[kStride];
+    interpolate_cell<kStride, kTaps>(coarse + cells, table, last);
+    for (int64_t phase = 0; kStride * cells + phase < pixels; ++phase) {
+      out[kStride * cells + phase] = last[phase];
     }
   }
 }
@@ -164,7 +168,7 @@ double affine(float scale, float shift, int64_t pixels, float* __restrict y) {
 }  // namespace
 
 #define SPECTROGRAPH_LOOPS \
-  { &band, &decimate8, &interpolate8, &affine, &unchannel::sdk::add_white_noise }
+  { &band, &decimate<8>, &decimate<16>, &interpolate<8, 12>, &interpolate<16, 14>, &affine, &unchannel::sdk::add_white_noise }
 #if defined(SPECTROGRAPH_AVX2)
 extern const PixelLoops kAvx2Loops;
 const PixelLoops kAvx2Loops = SPECTROGRAPH_LOOPS;

@@ -9,11 +9,13 @@ namespace spectrograph {
 struct PixelLoops {
   /// out[i] = sum over |k| <= radius of kernel[|k|] * padded[i + radius + k], i = 0 … pixels - 1. padded: pixels + 2 * radius values.
   void (*band)(const float* padded, const float* kernel, int64_t radius, int64_t pixels, float* out);
-  /// out[j] = sum over k of weights[k] * in[8 j + k], j = 0 … count - 1; weights has `taps` entries, taps a multiple of 32;
+  /// out[j] = sum over k of weights[k] * in[S j + k], j = 0 … count - 1, S = 8 or 16; weights has `taps` entries, taps a multiple of 32;
   /// count >= 4.
   void (*decimate8)(const float* in, const float* weights, int64_t taps, int64_t count, float* out);
-  /// out[8 c + p] = sum over t < 12 of table[8 t + p] * coarse[c + t], for all 8 c + p < pixels.
+  void (*decimate16)(const float* in, const float* weights, int64_t taps, int64_t count, float* out);
+  /// out[S c + p] = sum over t < T of table[S t + p] * coarse[c + t], for all S c + p < pixels; S = 8 and T = 12, S = 16 and T = 14.
   void (*interpolate8)(const float* coarse, const float* table, int64_t pixels, float* out);
+  void (*interpolate16)(const float* coarse, const float* table, int64_t pixels, float* out);
   /// y = scale * y + shift; returns the sum of |y|.
   double (*affine)(float scale, float shift, int64_t pixels, float* y);
   /// y += sigma * n, n[i] = unchannel_normal(key, id, i, 0).
