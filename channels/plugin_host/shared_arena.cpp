@@ -76,7 +76,9 @@ void SharedArena::grow(std::uint64_t bytes) {
   const std::uint64_t rounded =
       bytes < kHugePage ? std::bit_ceil(std::max(bytes, kSmallest)) : (bytes + kHugePage - 1) / kHugePage * kHugePage;
   const int status = ::ftruncate(descriptor_, static_cast<off_t>(rounded));
-  check<PluginError>(status == 0, "{} bytes of shared memory could not be had: {}. Use smaller batches.", rounded, ::strerror(errno));
+  const int problem = status == 0 ? 0 : errno;
+  check<PluginError>(status == 0, "{} bytes of shared memory could not be had: {}. {}.", rounded, ::strerror(problem),
+                     problem == EFBIG ? "They count as a file: raise the limit for files (ulimit -f)" : "Use smaller batches");
   map(rounded);
 }
 

@@ -116,7 +116,9 @@ class BadInput(unittest.TestCase):
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-        code, out, err = program.run(*self.train(run_name="full"), preexec_fn=limit)
+        # The memory that is shared with a worker would be such a file, too.
+        arguments = self.train("--set", 'channel.isolation="inproc"', run_name="full")
+        code, out, err = program.run(*arguments, preexec_fn=limit)
         self.assertEqual(code, 4, f"{out}\n{err}")
         self.assertFalse(list((self.work / "full" / "checkpoints").glob("*.part")), "a temporary file was left behind")
 

@@ -59,7 +59,9 @@ class Restarts(unittest.TestCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
         run = self.work / "failed"
-        arguments = [*self.work.train_arguments(run_name="failed"), "--set", "scsi.steps=4", "--set", "run.evaluate_every=4"]
+        # In a worker, the memory that is shared with it would be such a file, too.
+        arguments = [*self.work.train_arguments(run_name="failed"), "--set", "scsi.steps=4", "--set", "run.evaluate_every=4",
+                     "--set", 'channel.isolation="inproc"']
         code, _, err = program.run(*arguments, preexec_fn=limit)  # no room for the checkpoint
         self.assertEqual(code, 4, err)
         self.assertTrue((run / "config.resolved.toml").exists(), "the start failed too early to test anything")
