@@ -24,7 +24,6 @@ struct Inputs {
   /// Factor on the sigma of noise = "snr" in this pixel.
   [[nodiscard]] float noise_factor(int64_t i, size_t d) const { return sky_noise > 1 && under_sky_line(i, d) ? sky_noise : 1.0F; }
 
-  [[nodiscard]] std::vector<uint8_t> observed_pixels(int64_t i, size_t pixels) const;
   /// Zeros in all other pixels.
   void keep_observed(int64_t i, std::span<float> values) const;
   /// Unobserved pixel d gets unchannel_normal(h, 0, d, 0), h: a hash of the places and bits of all observed pixels.

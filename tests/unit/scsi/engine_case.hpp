@@ -1,6 +1,10 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <unchannel/data/dataset.hpp>
+#include <unchannel/run/run_folder.hpp>
+#include <unchannel/run/tensor_file.hpp>
 #include <unchannel/scsi/settings.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
@@ -49,5 +53,13 @@ struct EngineCase {
     settings.run.checkpoint_every = 20;
   }
 };
+
+/// Every tensor of the last checkpoints of runs `a` and `b`, bit for bit.
+inline void expect_same_checkpoint(const EngineCase& c, const std::string& a, const std::string& b) {
+  const TensorFile left = read_tensor_file(RunFolder::checkpoint_path(c.folder / a));
+  const TensorFile right = read_tensor_file(RunFolder::checkpoint_path(c.folder / b));
+  ASSERT_EQ(left.tensors.size(), right.tensors.size());
+  for (const auto& [name, tensor] : left.tensors) EXPECT_TRUE(at::equal(tensor, right.tensors.at(name))) << name;
+}
 
 }  // namespace unchannel

@@ -3,7 +3,6 @@
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
-#include <unchannel/run/tensor_file.hpp>
 #include <unchannel/scsi/trainer.hpp>
 #include <unchannel/test_support/message_of.hpp>
 
@@ -46,13 +45,6 @@ class FailingChannel final : public Channel {
   mutable std::vector<FailedSample> failed_;
 };
 
-void expect_same_weights(const EngineCase& c, const std::string& a, const std::string& b) {
-  const TensorFile left = read_tensor_file(RunFolder::checkpoint_path(c.folder / a));
-  const TensorFile right = read_tensor_file(RunFolder::checkpoint_path(c.folder / b));
-  ASSERT_EQ(left.tensors.size(), right.tensors.size());
-  for (const auto& [name, tensor] : left.tensors) EXPECT_TRUE(at::equal(tensor, right.tensors.at(name))) << name;
-}
-
 /// What a failed sample holds must not matter anywhere: not in the start (2,048 probes, more rows than a batch), in steps or in the gap.
 TEST(FailingChannel, WhatFailedSamplesHoldIsUsedNowhere) {
   EngineCase c;
@@ -63,7 +55,7 @@ TEST(FailingChannel, WhatFailedSamplesHoldIsUsedNowhere) {
     trainer.start();
     trainer.run();
   }
-  expect_same_weights(c, "zeros", "huge");
+  expect_same_checkpoint(c, "zeros", "huge");
 }
 
 /// Trains in `name`, with a channel that dies for good in step `death` (−1: never) and is replaced by one that works when the run goes on.
@@ -99,7 +91,7 @@ TEST(FailingChannel, AChannelThatDiesForGoodLeavesACheckpointToContinueFrom) {
     const std::string said = train(c, name, death);
     EXPECT_NE(said.find("it died."), std::string::npos) << said;
     EXPECT_NE(said.find("--resume"), std::string::npos) << said;
-    expect_same_weights(c, "straight", name);
+    expect_same_checkpoint(c, "straight", name);
   }
 }
 

@@ -41,13 +41,6 @@ void train(EngineCase& c, const std::string& name, std::vector<std::int64_t> sto
   }
 }
 
-void expect_same_checkpoint(const EngineCase& c, const std::string& a, const std::string& b) {
-  const TensorFile left = read_tensor_file(RunFolder::checkpoint_path(c.folder / a));
-  const TensorFile right = read_tensor_file(RunFolder::checkpoint_path(c.folder / b));
-  ASSERT_EQ(left.tensors.size(), right.tensors.size());
-  for (const auto& [name, tensor] : left.tensors) EXPECT_TRUE(at::equal(tensor, right.tensors.at(name))) << name;
-}
-
 TEST(Trainer, ResumesBitIdenticallyInBfloat16WithDropout) {
   EngineCase c;
   c.settings.model.precision = "bfloat16";
