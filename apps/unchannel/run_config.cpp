@@ -15,6 +15,20 @@ void RunConfig::visit(SettingsVisitor& visitor) {
   train.visit(visitor);
 }
 
+namespace {
+
+/// interpolant.noise_sigma declares what the channel does; where the channel says it too, both must agree.
+void check_declared_noise(const RunConfig& config) {
+  const double declared = config.train.interpolant.noise_sigma;
+  const nlohmann::json& parameters = config.channel.parameters;
+  if (declared == 0.0 || config.channel.id != "awgn" || !parameters.contains("sigma") || !parameters["sigma"].is_number()) return;
+  check<ConfigError>(parameters["sigma"].get<double>() == declared,
+                     "interpolant.noise_sigma = {:g}: channel awgn has sigma = {:g}; both must be the channel's noise.", declared,
+                     parameters["sigma"].get<double>());
+}
+
+}  // namespace
+
 RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   const Config file = Config::read(path, overrides);
   RunConfig config;
@@ -28,6 +42,7 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   }
   try {
     config.train.check_consistency();
+    check_declared_noise(config);
   } catch (const ConfigError& error) {
     throw ConfigError(fmt::format("{}: {}", path.string(), error.what()));
   }

@@ -2,32 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <unchannel/base/error.hpp>
 #include <utility>
+
+#include <ATen/ops/one_hot.h>
 
 #include "tensor_ops.hpp"
 
 namespace unchannel::baselines {
 namespace {
 
-// Second difference with reflecting ends (x₋₁ = x₀), along the last axis. Symmetric, so it is its own adjoint.
-at::Tensor second_difference(const at::Tensor& x_BD) {
-  const std::int64_t D = x_BD.size(1);
-  at::Tensor result = at::zeros_like(x_BD);
-  const at::Tensor step = x_BD.slice(1, 1, D) - x_BD.slice(1, 0, D - 1);
-  result.slice(1, 0, D - 1) += step;
-  result.slice(1, 1, D) -= step;
-  return result;
-}
-
-// Orthonormal cosine basis (DCT-II) in rows: eigenvectors of the second difference above and of symmetric blurs with reflecting ends.
-at::Tensor cosine_basis(std::int64_t D) {
-  const at::Tensor k = at::arange(D, at::kDouble).unsqueeze(1), d = at::arange(D, at::kDouble).unsqueeze(0) + 0.5;
-  at::Tensor basis = (k * d * (std::numbers::pi / static_cast<double>(D))).cos() * std::sqrt(2.0 / static_cast<double>(D));
-  basis.select(0, 0) *= std::sqrt(0.5);
-  return basis.to(at::kFloat);
-}
+constexpr std::int64_t kProbedModes = 512;
 
 at::Tensor dot(const at::Tensor& a, const at::Tensor& b) { return (a * b).sum({1}, true, at::kDouble).to(at::kFloat); }
 
@@ -36,44 +21,45 @@ double rmse_of(const at::Tensor& a, const at::Tensor& b) { return std::sqrt((a.t
 }  // namespace
 
 Tikhonov::Tikhonov(const Channel& channel, Latents latents, const at::Tensor& y_BM, const at::Tensor& ivar_BM, TikhonovOptions options)
-    : channel_(channel), latents_(std::move(latents)), options_(options) {
+    : channel_(channel), latents_(std::move(latents)), basis_(channel.signal_shape()), options_(options) {
   check<ConfigError>(channel.has_mean() && channel.has_vjp(), "baselines: channel {} needs the capabilities 'mean' and 'vjp' for the Tikhonov solver.", channel.id());
-  check<ConfigError>(channel.signal_shape().size() == 1, "baselines: the Tikhonov solver smooths along one axis; the signal of channel {} has {}.", channel.id(),
-                     channel.signal_shape().size());
   check<ShapeError>(y_BM.dim() == 2 && y_BM.sizes() == ivar_BM.sizes(), "baselines: observations and inverse variances must have one shape [B, M].");
   check<DataError>(y_BM.isfinite().all().item<bool>() && ivar_BM.isfinite().all().item<bool>() && (ivar_BM >= 0).all().item<bool>(),
                    "baselines: observations must be finite and inverse variances finite and 0 or more.");
-  const std::int64_t B = y_BM.size(0), D = channel.signal_shape()[0];
+  const std::int64_t B = y_BM.size(0), D = basis_.size();
   for (const auto& [name, value] : latents_)
     check<ShapeError>(value.dim() >= 1 && value.size(0) == B, "baselines: latent '{}' must have {} rows, one for each observation.", name, B);
   weight_BM_ = ivar_BM.to(at::kFloat);
   offset_BM_ = channel.mean(at::zeros({B, D}, at::kFloat), latents_);
   data_BM_ = y_BM.to(at::kFloat) - offset_BM_;
 
-  cosine_DD_ = cosine_basis(D);
-  const at::Tensor mode = at::arange(D, at::kFloat) * (std::numbers::pi / static_cast<double>(D));
-  roughness_D_ = (2 - 2 * mode.cos()).square();  // |second difference of mode k|²
   // |F̄ c_k|² with the first object's latents: the preconditioner need not be exact.
-  Latents first;
-  for (const auto& [name, value] : latents_) {
-    std::vector<std::int64_t> shape = value.sizes().vec();
-    shape[0] = D;
-    first.emplace(name, value.slice(0, 0, 1).expand(shape).contiguous());
+  std::vector<at::Tensor> response;
+  for (std::int64_t begin = 0; begin < D; begin += kProbedModes) {
+    const std::int64_t modes = std::min(kProbedModes, D - begin);
+    Latents first;
+    for (const auto& [name, value] : latents_) {
+      std::vector<std::int64_t> shape = value.sizes().vec();
+      shape[0] = modes;
+      first.emplace(name, value.slice(0, 0, 1).expand(shape).contiguous());
+    }
+    const at::Tensor mode_KD = at::one_hot(at::arange(begin, begin + modes, at::kLong), D).to(at::kFloat);
+    response.push_back((channel.mean(basis_.signals(mode_KD), first) - offset_BM_.slice(0, 0, 1)).square().sum(1));
   }
-  response_squared_D_ = (channel.mean(cosine_DD_, first) - offset_BM_.slice(0, 0, 1)).square().sum(1);
+  response_squared_D_ = at::cat(response);
 }
 
 at::Tensor Tikhonov::forward(const at::Tensor& x_BD) const { return channel_.mean(x_BD.contiguous(), latents_) - offset_BM_; }
-at::Tensor Tikhonov::adjoint(const at::Tensor& v_BM) const { return channel_.vjp(at::zeros({v_BM.size(0), cosine_DD_.size(0)}, at::kFloat), latents_, v_BM.contiguous()); }
+at::Tensor Tikhonov::adjoint(const at::Tensor& v_BM) const { return channel_.vjp(at::zeros({v_BM.size(0), basis_.size()}, at::kFloat), latents_, v_BM.contiguous()); }
 
 at::Tensor Tikhonov::solve(double strength) const {
   check<ConfigError>(strength >= 0 && std::isfinite(strength), "baselines: the strength of the smoothness must be finite and 0 or more, not {}.", strength);
   const auto apply = [&](const at::Tensor& x) {
-    return adjoint(weight_BM_ * forward(x)) + strength * second_difference(second_difference(x));
+    return adjoint(weight_BM_ * forward(x)) + strength * basis_.curvature(basis_.curvature(x));
   };
-  const at::Tensor scale_BD = weight_BM_.mean(1, true).clamp_min(1e-30) * response_squared_D_ + strength * roughness_D_;
+  const at::Tensor scale_BD = weight_BM_.mean(1, true).clamp_min(1e-30) * response_squared_D_ + strength * basis_.squared_curvature_D();
   const at::Tensor inverse_BD = (scale_BD + 1e-7 * scale_BD.amax({1}, true)).reciprocal();
-  const auto precondition = [&](const at::Tensor& r) { return at::matmul(at::matmul(r, cosine_DD_.t()) * inverse_BD, cosine_DD_); };
+  const auto precondition = [&](const at::Tensor& r) { return basis_.signals(basis_.coefficients(r) * inverse_BD); };
 
   const at::Tensor right = adjoint(weight_BM_ * data_BM_);
   const at::Tensor right_norm = dot(right, right).sqrt().clamp_min(1e-30);

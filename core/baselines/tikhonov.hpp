@@ -7,6 +7,8 @@
 
 #include <unchannel/measurement/channel.hpp>
 
+#include "cosine_basis.hpp"
+
 // Shape legend: B objects · D signal pixels · M observation pixels
 namespace unchannel::baselines {
 
@@ -16,12 +18,12 @@ struct TikhonovOptions {
   double tolerance = 1e-4;  ///< of the gradient's norm relative to the right-hand side's, for the worst object
 };
 
-/// The per-observation solver: x = argmin Σ_m ivar_m (y − F̄(x))²_m + strength Σ_d (x_{d−1} − 2 x_d + x_{d+1})², reflecting ends, where
+/// The per-observation solver: x = argmin Σ_m ivar_m (y − F̄(x))²_m + strength Σ_d (curvature of x at d)², see CosineBasis, where
 /// F̄ = mean(·; latents) is affine in x. It sees one observation at a time and knows its noise.
 class Tikhonov {
  public:
-  /// latents: every latent of the channel, [B, L…], also the ones hidden from a model (the mean line spread, gain 1). The signal must be
-  /// one-dimensional. Keeps a reference to the channel.
+  /// latents: every latent of the channel, [B, L…], also the ones hidden from a model (the mean line spread, gain 1). The signal is a
+  /// spectrum or an image. Keeps a reference to the channel.
   /// Throws ConfigError when the channel has no `mean` or no `vjp`, or the signal has another rank; ShapeError, DataError.
   Tikhonov(const Channel& channel, Latents latents, const at::Tensor& y_BM, const at::Tensor& ivar_BM, TikhonovOptions options = {});
 
@@ -44,7 +46,8 @@ class Tikhonov {
   const Channel& channel_;
   Latents latents_;
   at::Tensor offset_BM_, weight_BM_, data_BM_;
-  at::Tensor cosine_DD_, response_squared_D_, roughness_D_;
+  CosineBasis basis_;
+  at::Tensor response_squared_D_;
   TikhonovOptions options_;
   mutable double residual_ = 0;
   mutable std::int64_t iterations_ = 0;

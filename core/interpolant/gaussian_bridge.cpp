@@ -87,7 +87,7 @@ GaussianBridge::Features GaussianBridge::evaluate(const at::Tensor& level_G, con
   const at::Tensor inverse_GNR = (pick(eigenvalues_LR_).unsqueeze(1) + white_GN1).reciprocal();
   features.whitened_GNR = at::bmm(turned_GNR * inverse_GNR.sqrt(), vectors_GRR.transpose(1, 2));
   features.signal_GNR = at::bmm(turned_GNR * inverse_GNR, pick(gain_LRR_).transpose(1, 2));
-  if (interpolant_.stochastic()) {
+  if (interpolant_.learns_denoiser()) {
     features.noise_GNR = pick(gamma_L_).view({-1, 1, 1}) * at::bmm(turned_GNR * inverse_GNR, vectors_GRR.transpose(1, 2));
   }
   return features;

@@ -12,13 +12,12 @@
 
 #include "held_out_spectrum.hpp"
 #include "moments.hpp"
+#include "observed_sample.hpp"
 #include "response_basis.hpp"
 
 namespace unchannel {
 namespace {
 
-constexpr std::int64_t kMaxRows = 32768;
-constexpr std::int64_t kMaxSampleBytes = std::int64_t{64} << 20;
 constexpr std::int64_t kBlockRows = 512;
 constexpr std::int64_t kNoiseComponents = 64;
 
@@ -47,19 +46,6 @@ at::Tensor draw_coordinates(const at::Tensor& covariance_RR, RandomKey key, cons
   const double jitter = 1e-8 * covariance_RR.diagonal().mean().item<double>() + 1e-30;
   const at::Tensor factor_RR = at::linalg_cholesky(covariance_RR + jitter * at::eye(rank, at::kDouble));
   return normal_rows(key, ids_B, rank).matmul(factor_RR.t().to(at::kFloat));
-}
-
-/// Latents that the channel does not draw itself, bootstrapped from observed rows.
-Latents bootstrap_latents(const Latents& observed, std::int64_t count, RandomKey key) {
-  Latents result;
-  if (observed.empty()) return result;
-  const std::int64_t rows = observed.begin()->second.size(0);
-  at::Tensor pick_B = at::empty({count}, at::kLong);
-  std::int64_t* pick = pick_B.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i)
-    pick[i] = static_cast<std::int64_t>(key.bits(static_cast<std::uint64_t>(i), 1) % static_cast<std::uint64_t>(rows));
-  for (const auto& [name, values] : observed) result.emplace(name, values.index_select(0, pick_B));
-  return result;
 }
 
 /// Covariance of the residuals of q beyond white noise. Eigenvalues that sampling noise alone would give (Marchenko–Pastur edge, with
@@ -155,29 +141,6 @@ void start_from_response(GaussianModel& model, const at::Tensor& y_ND, const Cha
   model.covariance_RR = at::diag(start_R);
 }
 
-struct ObservedSample {
-  at::Tensor y_ND;
-  Latents latents;
-};
-
-/// As many training rows as the limits allow; the moments need no more, and the file may be far larger than the memory.
-ObservedSample read_sample(const Observations& observations, std::int64_t dimension) {
-  const std::int64_t fitting = kMaxSampleBytes / static_cast<std::int64_t>(sizeof(float)) / dimension;
-  const std::int64_t rows = std::min({kMaxRows, observations.training_rows(), std::max<std::int64_t>(fitting, kBlockRows)});
-  std::map<std::string, std::vector<at::Tensor>> latents;
-  ObservedSample sample{at::empty({rows, dimension}), {}};
-  std::int64_t count = 0;
-  observations.for_each_training_block(kBlockRows, rows, [&](const ObservationBatch& batch) {
-    const at::Tensor y_BD = valid_rows(batch.lifted_BD, batch.weight_B);
-    sample.y_ND.slice(0, count, count + y_BD.size(0)) = y_BD;
-    for (const auto& [name, values] : batch.latents) latents[name].push_back(valid_rows(values, batch.weight_B));
-    count += y_BD.size(0);
-  });
-  sample.y_ND = sample.y_ND.slice(0, 0, count);
-  for (const auto& [name, list] : latents) sample.latents.emplace(name, at::cat(list));
-  return sample;
-}
-
 }  // namespace
 
 GaussianFit::GaussianFit(GaussianModel model) : model_(std::move(model)) { refresh_tables(); }
@@ -219,7 +182,7 @@ GaussianFit GaussianFit::fit(const Observations& observations, const Channel& ch
                      "start.filter_basis filters along one axis; the signal of channel {} has {}. Leave it false.", channel.id(),
                      channel.signal_shape().size());
   const std::int64_t dimension = observations.signal_size();
-  const ObservedSample sample = read_sample(observations, dimension);
+  const ObservedSample sample = read_sample(observations);
   const std::int64_t rank = std::min(settings.components, dimension);
   // A basis of all directions leaves nothing to measure a level in: the noise is then part of the measured scatter E.
   const bool weighted = settings.weighting == "noise" && rank < dimension;

@@ -143,6 +143,13 @@ ObservationBatch Observations::next(std::int64_t count) {
   return result;
 }
 
+ObservationBatch Observations::training_sample(std::int64_t count) const {
+  const std::size_t rows = std::min(training_.size(), static_cast<std::size_t>(count));
+  std::vector<std::uint64_t> chosen;
+  for (std::size_t i = 0; i < rows; ++i) chosen.push_back(training_[i * training_.size() / rows]);
+  return read(chosen);
+}
+
 ObservationBatch Observations::read(const std::vector<std::uint64_t>& rows) const { return read_batch(reader_, channel_, from_data_, rows); }
 
 }  // namespace unchannel

@@ -53,6 +53,8 @@ class Observations {
     }
   }
   ObservationBatch early_stop() const { return read(early_stop_); }
+  /// `count` training rows, evenly spread over the file, all of them when there are fewer.
+  ObservationBatch training_sample(std::int64_t count) const;
   ObservationBatch test() const { return read(test_); }
 
   StreamPosition position() const { return stream_->position(); }

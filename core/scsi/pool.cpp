@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace unchannel {
 namespace {
@@ -35,6 +36,21 @@ void Pool::add(const ObservationBatch& observed, const at::Tensor& signals_BD) {
   write_ring(weight_P_, observed.weight_B.defined() ? observed.weight_B : at::ones({signals_BD.size(0)}), next_, capacity_);
   for (const auto& [name, values] : observed.latents) write_ring(latents_[name], values, next_, capacity_);
   next_ = (next_ + signals_BD.size(0)) % capacity_;
+}
+
+at::Tensor Pool::over_relaxed(const ObservationBatch& observed, const at::Tensor& signals_BD, double omega) const {
+  std::unordered_map<std::int64_t, std::int64_t> slot_of;
+  for (std::int64_t age = 0; age < size(); ++age) {  // oldest first: the newest signal of a row wins
+    const std::int64_t slot = (next_ + age) % size();
+    slot_of[rows_P_.const_data_ptr<std::int64_t>()[slot]] = slot;
+  }
+  at::Tensor slot_B = at::empty({signals_BD.size(0)}, at::kLong), weight_B1 = at::zeros({signals_BD.size(0), 1});
+  for (std::int64_t row = 0; row < signals_BD.size(0); ++row) {
+    const auto found = slot_of.find(static_cast<std::int64_t>(observed.rows[static_cast<std::size_t>(row)]));
+    slot_B.data_ptr<std::int64_t>()[row] = found == slot_of.end() ? 0 : found->second;
+    if (found != slot_of.end()) weight_B1.data_ptr<float>()[row] = static_cast<float>(omega);
+  }
+  return signals_BD + weight_B1 * (signals_BD - signals(slot_B));
 }
 
 at::Tensor Pool::weights(const at::Tensor& index_B) const {

@@ -24,6 +24,10 @@ class Pool {
   /// Adds signals with their observations; once full, the oldest rows are overwritten.
   void add(const ObservationBatch& observed, const at::Tensor& signals_BD);
 
+  /// x + ω (x − x′), x′ the signal that the pool last held for the same observation; x where it held none. Each outer iteration moves a
+  /// signal part of the way to its fixed point, always in the same direction: a longer step gets there sooner.
+  at::Tensor over_relaxed(const ObservationBatch& observed, const at::Tensor& signals_BD, double omega) const;
+
   /// Rows `index_B` of each part.
   at::Tensor signals(const at::Tensor& index_B) const { return signals_PD_.index_select(0, index_B); }
   at::Tensor observations(const at::Tensor& index_B) const { return lifted_PD_.index_select(0, index_B); }

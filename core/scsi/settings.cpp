@@ -33,11 +33,19 @@ void ScsiSettings::visit(SettingsVisitor& visitor) {
   visitor.integer({"refresh_rows", "Signals that one refresh transports anew."}, refresh_rows, 1, kAny);
   visitor.integer({"first_refresh", "Steps before the first refresh, so that the start is learnt first."}, first_refresh, 0, kAny);
   visitor.choice({"teacher", "Weights that transport: the running average or the student's own."}, teacher, {"ema", "student"});
+  visitor.number({"over_relaxation",
+                  "Share of its last change that a transported signal is moved on; for pools that hold every training row, so that there is a last "
+                  "one. 0: none.",
+                  "1"},
+                 over_relaxation, 0.0, 1.0);
 }
 
 void StartSettings::visit(SettingsVisitor& visitor) {
-  visitor.choice({"kind", "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved. file: given signals."},
-                 kind, {"observation", "linear", "file"});
+  visitor.choice({"kind",
+                  "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved; where a visible latent tells for each "
+                  "place what happened there, as a mask does, and model.space is \"elements\", every observation with its own latent. "
+                  "pseudo_inverse: least squares, for channels with mean and vjp. file: given signals."},
+                 kind, {"observation", "linear", "pseudo_inverse", "file"});
   visitor.choice({"basis",
                   "observations: leading directions of the observations. response: directions that the channel lets through best, found by "
                   "probing it; for channels that smear more finely structured signals."},
@@ -61,6 +69,7 @@ void StartSettings::visit(SettingsVisitor& visitor) {
   visitor.boolean({"filter_basis",
                    "variances = \"held_out\": remove white sampling noise from the directions, for signals ordered along one axis."},
                   filter_basis);
+  visitor.integer({"iterations", "kind = \"pseudo_inverse\": steps of conjugate gradients; few regularise."}, iterations, 1, 10000);
   visitor.text({"file", "kind = \"file\": HDF5 file with /signals, one row for each observation in the same order."}, file);
 }
 
@@ -88,19 +97,23 @@ void TrainSettings::check_consistency() const {
                      "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
   check<ConfigError>(data.monitor_reference.empty() || !data.monitor_signals.empty(),
                      "data.monitor_reference is compared with restored data.monitor_observations; give those too.");
-  for (const Integration& how : {transport.in_training(), transport.in_restoration()}) {
-    const std::int64_t times = how.solver == "midpoint" && interpolant.kind == "linear" ? 2 * how.steps : how.steps;
-    check<ConfigError>(interpolant.time_levels % times == 0,
+  interpolant.check_consistency();
+  const Interpolant path(interpolant);
+  for (const Integration& how : {transport.in_training(0.0), transport.in_training(1.0), transport.in_restoration()}) {
+    check<ConfigError>(how.solver == "adaptive" || interpolant.time_levels % how.grid(path.stochastic()) == 0,
                        "transport: {} steps of '{}' do not divide interpolant.time_levels = {}; choose a divisor.", how.steps, how.solver,
                        interpolant.time_levels);
-    check<ConfigError>(how.solver != "multistep" || interpolant.kind == "linear",
-                       "transport: solver \"multistep\" is for interpolant.kind = \"linear\"; choose \"euler\".");
+    check<ConfigError>(how.solver != "multistep" || path.straight(),
+                       "transport: solver \"multistep\" is for straight paths, interpolant.kind \"linear\" or \"fokker_planck\" with gamma = "
+                       "\"none\"; choose \"heun\".");
+    check<ConfigError>(!path.stochastic() || how.solver == "euler" || how.solver == "heun",
+                       "transport: the reverse SDE has the solvers \"euler\" and \"heun\", not \"{}\".", how.solver);
   }
   check<ConfigError>((start.kind == "file") == !start.file.empty(), "start.file must be given with start.kind = \"file\" and only then.");
   check<ConfigError>(start.variances != "held_out" || start.basis == "observations",
                      "start.variances = \"held_out\" measures along the observations' own directions; set start.basis = \"observations\".");
   check<ConfigError>(!start.filter_basis || start.variances == "held_out", "start.filter_basis needs start.variances = \"held_out\".");
-  check<ConfigError>(model.space != "basis" || start.kind != "observation",
+  check<ConfigError>(model.space != "basis" || (start.kind != "observation" && start.kind != "pseudo_inverse"),
                      "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
   check<ConfigError>(scsi.refresh_every > 0 || start.kind == "file",
                      "scsi.refresh_every = 0 trains on fixed pairs and needs start.kind = \"file\" with clean signals.");

@@ -35,6 +35,7 @@ struct ScsiSettings {
   std::int64_t refresh_rows = 1500;
   std::int64_t first_refresh = 100;
   std::string teacher = "ema";
+  double over_relaxation = 0.0;
 
   void visit(SettingsVisitor& visitor);
 };
@@ -51,6 +52,7 @@ struct StartSettings {
   std::string weighting = "noise";
   std::string variances = "likelihood";
   bool filter_basis = false;
+  std::int64_t iterations = 20;
   std::string file;
 
   void visit(SettingsVisitor& visitor);

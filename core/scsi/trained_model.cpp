@@ -36,6 +36,19 @@ void store_model(const DriftModel& model, TensorFile& file) {
   file.text = json_text(text);
 }
 
+void store_latent_start(const LatentGaussian& start, TensorFile& file) {
+  for (const auto& [name, tensor] : start.tensors()) file.tensors["latent_start." + name] = tensor;
+  nlohmann::json text = nlohmann::json::parse(file.text);
+  text["latent_start"] = start.latent();
+  file.text = json_text(text);
+}
+
+std::optional<LatentGaussian> load_latent_start(const TensorFile& file) {
+  const nlohmann::json text = nlohmann::json::parse(file.text);
+  if (!text.contains("latent_start")) return std::nullopt;
+  return LatentGaussian::from_tensors(text.at("latent_start"), tensors_under(file, "latent_start."));
+}
+
 DriftModel load_model(const TensorFile& file, const ModelSettings& settings, const InterpolantSettings& interpolant_settings) {
   const Interpolant interpolant(interpolant_settings);
   std::optional<GaussianBridge> bridge;
@@ -72,7 +85,7 @@ TrainedModel open_trained_model(const std::filesystem::path& run, const ModelSet
   check<DataError>(std::filesystem::exists(path), "{}: holds no checkpoint yet; train first.", run.string());
   const TensorFile file = read_tensor_file(path);
   try {
-    TrainedModel trained{load_model(file, settings, interpolant), nullptr, 0};
+    TrainedModel trained{load_model(file, settings, interpolant), nullptr, 0, load_latent_start(file)};
     trained.network = trained.model.make_network(RandomKey(0));
     load_weights(file, "ema.", *trained.network);
     trained.step = nlohmann::json::parse(file.text).value("step", std::int64_t{0});

@@ -9,11 +9,17 @@
 #include <unchannel/run/tensor_file.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
+#include "latent_gaussian.hpp"
+
 namespace unchannel {
 
 /// The fixed parts of a model (Gaussian bridge, normalisation, latent encoding) to and from a checkpoint's tensors and text.
 void store_model(const DriftModel& model, TensorFile& file);
 DriftModel load_model(const TensorFile& file, const ModelSettings& settings, const InterpolantSettings& interpolant);
+
+/// The same for a start that was fitted per latent; none where the checkpoint has no such start.
+void store_latent_start(const LatentGaussian& start, TensorFile& file);
+std::optional<LatentGaussian> load_latent_start(const TensorFile& file);
 
 /// Tensors of `file` whose names start with `prefix`, without it.
 std::map<std::string, at::Tensor> tensors_under(const TensorFile& file, const std::string& prefix);
@@ -28,6 +34,7 @@ struct TrainedModel {
   DriftModel model;
   std::unique_ptr<Network> network;
   std::int64_t step = 0;
+  std::optional<LatentGaussian> latent_start;
 };
 TrainedModel open_trained_model(const std::filesystem::path& run, const ModelSettings& settings, const InterpolantSettings& interpolant);
 

@@ -10,8 +10,10 @@
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
+#include <unchannel/measurement/least_squares.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
+#include "fit_figures.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
@@ -51,6 +53,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
       key_(RandomKey(static_cast<std::uint64_t>(settings.run.key))),
       observations_(settings.data, channel, key_),
       early_stop_(observations_.early_stop()),
+      seen_rows_(observations_.training_sample(settings.data.early_stop_rows)),
       pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
   settings_.check_consistency();
   if (settings_.data.monitor_observations.empty()) return;
@@ -91,19 +94,27 @@ void Trainer::build_model(std::optional<GaussianBridge> bridge) {
   model_.emplace(settings_.model, Interpolant(settings_.interpolant), std::move(bridge), normalisation, encoder, shape);
 }
 
+std::optional<GaussianBridge> Trainer::fit_start() {
+  const StartSettings& start = settings_.start;
+  if (start.kind != "linear" && settings_.model.space != "basis") return std::nullopt;
+  say(fmt::format("fitting the linear start: {} components, {} rounds of {} runs of the channel", start.components, start.rounds, start.probes));
+  const auto progress = [&](std::int64_t round) {
+    if (observer_.progress) observer_.progress(round, start.rounds, "linear start");
+    stop_start_if_requested();
+  };
+  const RandomKey key = key_.derive(Purpose::kStart);
+  // A latent that says at each place what happened there is worth more than the closed form, which would have to average over it.
+  if (settings_.model.space == "elements" && LatentGaussian::usable_latent(observations_, channel_)) {
+    latent_start_ = LatentGaussian::fit(observations_, channel_, start, key, progress);
+    return std::nullopt;
+  }
+  return GaussianBridge(GaussianFit::fit(observations_, channel_, start, key, progress).model(), Interpolant(settings_.interpolant));
+}
+
 void Trainer::start() {
   started_s_ = now_s();
   folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
-  std::optional<GaussianFit> fit;
-  if (settings_.start.kind == "linear" || settings_.model.space == "basis") {
-    say(fmt::format("fitting the linear start: {} components, {} rounds of {} runs of the channel", settings_.start.components,
-                    settings_.start.rounds, settings_.start.probes));
-    fit = GaussianFit::fit(observations_, channel_, settings_.start, key_.derive(Purpose::kStart), [&](std::int64_t round) {
-      if (observer_.progress) observer_.progress(round, settings_.start.rounds, "linear start");
-      stop_start_if_requested();
-    });
-  }
-  build_model(fit ? std::optional<GaussianBridge>(GaussianBridge(fit->model(), Interpolant(settings_.interpolant))) : std::nullopt);
+  build_model(fit_start());
   student_ = model_->make_network(key_.derive(Purpose::kModelInit));
   ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
@@ -125,10 +136,13 @@ void Trainer::stop_start_if_requested() const {
 
 at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
+  if (settings_.start.kind == "pseudo_inverse") return least_squares(channel_, batch.latents, batch.raw_BM, settings_.start.iterations);
+  const RandomKey key = key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise);
+  if (latent_start_) return latent_start_->posterior_draw(batch.lifted_BD, batch.latents, key, batch.row_numbers());
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
-    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(),
-                             key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise), batch.row_numbers());
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(0.0),
+                             key, batch.row_numbers());
   }
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
   check<ShapeError>(reader.rows() == observations_.reader().rows(),
@@ -155,6 +169,7 @@ void Trainer::resume() {
   try {
     const nlohmann::json text = nlohmann::json::parse(file.text);
     model_.emplace(load_model(file, settings_.model, settings_.interpolant));
+    latent_start_ = load_latent_start(file);
     student_ = model_->make_network(RandomKey(0));
     ema_ = model_->make_network(RandomKey(0));
     for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
@@ -251,14 +266,16 @@ ObservationBatch Trainer::next_rows(std::int64_t count) {
 
 void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
+  const Integration how = settings_.transport.in_training(static_cast<double>(step_) / static_cast<double>(settings_.scsi.steps));
   const ObservationBatch batch = next_rows(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
   const at::Tensor signals =
-      model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(),
+      model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), how,
                         key_.derive(Purpose::kTransportNoise), ids, transporters_of(batch.row_numbers(), settings_.model));
-  pool_.add(batch, signals);
+  const double omega = settings_.scsi.over_relaxation;
+  pool_.add(batch, omega > 0.0 ? pool_.over_relaxed(batch, signals, omega) : signals);
   refreshed_at_ = step_;
-  network_calls_ += settings_.transport.in_training().drift_calls() * rows / (settings_.scsi.batch * settings_.scsi.resamples);
+  network_calls_ += how.drift_calls() * rows / (settings_.scsi.batch * settings_.scsi.resamples);
 }
 
 metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
@@ -298,6 +315,12 @@ void Trainer::evaluate() {
                          {"gap_sliced_w2", gap.sliced_w2},
                          {"gap_excess_relative", gap.relative},
                          {"gap_energy", gap.energy}};
+  for (const auto& [name, rows] : {std::pair("held_out", &early_stop_), std::pair("training_rows", &seen_rows_)}) {
+    const FitFigures fit = fit_figures(*model_, *ema_, channel_, *rows, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric));
+    line[fmt::format("{}_loss", name)] = fit.loss;
+    line[fmt::format("{}_residual_rms", name)] = fit.residual_rms;
+    line[fmt::format("{}_redraw_rmse", name)] = fit.redraw_rmse;
+  }
   note_ = fmt::format(", gap {:.4f}", gap.relative);
   if (monitor_signals_.defined()) monitor(line);
   folder_.append_metrics(line);
@@ -326,6 +349,7 @@ void Trainer::save_checkpoint() const {
                               {"stream", observations_.position()}})
                   .dump();
   store_model(*model_, file);
+  if (latent_start_) store_latent_start(*latent_start_, file);
   store_weights(*student_, "student.", file);
   store_weights(*ema_, "ema.", file);
   for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {

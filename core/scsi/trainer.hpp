@@ -15,6 +15,7 @@
 #include <unchannel/transport/drift_model.hpp>
 
 #include "gaussian_fit.hpp"
+#include "latent_gaussian.hpp"
 #include "observations.hpp"
 #include "pool.hpp"
 #include "settings.hpp"
@@ -51,6 +52,8 @@ class Trainer {
   std::int64_t step() const { return step_; }
 
  private:
+  /// The Gaussian that the start and the bridge are made of, where the settings ask for one.
+  std::optional<GaussianBridge> fit_start();
   void build_model(std::optional<GaussianBridge> bridge);
   void fill_pool();
   void stop_start_if_requested() const;
@@ -73,7 +76,8 @@ class Trainer {
   TrainingObserver observer_;
   RandomKey key_;
   Observations observations_;
-  ObservationBatch early_stop_;
+  ObservationBatch early_stop_, seen_rows_;  // held out, and as many training rows to compare with
+  std::optional<LatentGaussian> latent_start_;
   std::optional<DriftModel> model_;
   std::optional<TrainingBatcher> batcher_;
   std::unique_ptr<Network> student_, ema_;

@@ -127,7 +127,7 @@ TrainingBatch TrainingBatcher::draw(const Pool& pool, std::int64_t step) const {
   batch.signal_GND = grouped(pairs.x_SD);
   if (pairs.weight_S.defined()) batch.weight_GN = grouped(pairs.weight_S);
   const at::Tensor y_GND = grouped(pairs.y_SD);
-  if (interpolant.stochastic()) {
+  if (interpolant.draws_noise()) {
     const at::Tensor ids_B = row_B + step * rows;
     batch.noise_GND = normal_rows(key_.derive(Purpose::kInterpolantNoise), ids_B, y_GND.size(2)).view_as(y_GND);
   }

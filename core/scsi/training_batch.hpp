@@ -18,7 +18,7 @@ struct TrainingBatch {
   at::Tensor level_G;            ///< int64
   at::Tensor signal_GND;
   at::Tensor interpolated_GND;
-  at::Tensor noise_GND;          ///< z; undefined for γ = 0
+  at::Tensor noise_GND;          ///< z; undefined where none enters the path
   at::Tensor weight_GN;          ///< 0 where the channel failed on the sample; undefined when it never did
   DriftModel::Context context;
 };

@@ -26,7 +26,7 @@ class DriftModel {
  public:
   struct Prediction {
     at::Tensor signal_GNQ;
-    at::Tensor noise_GNQ;  ///< undefined for γ = 0
+    at::Tensor noise_GNQ;  ///< undefined where no denoiser is learnt
   };
   struct Context {
     at::Tensor planes_BPS;     ///< visible latents of the G·N samples, encoded
@@ -52,7 +52,7 @@ class DriftModel {
   at::Tensor decode(const at::Tensor& coordinates) const;
 
   /// Mean over samples of weight_t·|x̂ − x|² (+ |ẑ − z|²). The weight is one over the bridge's conditional variance at t, so that
-  /// all times count alike; without a bridge it is t⁻², which makes it the drift loss of [SCSI, eq. 3].
+  /// all times count alike; without a bridge it is one over the squared corruption, t⁻² for the linear path, which makes it the drift loss of [SCSI, eq. 3].
   /// weight_GN, when defined, multiplies each sample's share.
   at::Tensor loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ, const at::Tensor& noise_GNQ,
                   const at::Tensor& weight_GN) const;
@@ -71,8 +71,15 @@ class DriftModel {
 
  private:
   bool in_basis() const { return settings_.space == "basis"; }
-  at::Tensor transport_batch(Network& network, const at::Tensor& y_ND, const Context& context, const std::string& solver,
-                             std::int64_t steps, RandomKey key, const at::Tensor& ids_N) const;
+  /// Scale of the corruption that I_t holds at each level, in data units [G].
+  at::Tensor corruption(const at::Tensor& level_G) const;
+  /// I_t/(α+β) less the network's output at that scale: what E[x | I_t] is built on without a bridge.
+  at::Tensor without_corruption(const at::Tensor& level_G, const at::Tensor& interpolated_GND, const at::Tensor& out_GND) const;
+  SdeTerms terms(std::int64_t level, const at::Tensor& x_ND, const Prediction& prediction) const;
+  at::Tensor row_drift(Network& network, const at::Tensor& level_N, const at::Tensor& x_ND, const Context& context) const;
+  at::Tensor transport_batch(Network& network, const at::Tensor& y_ND, const Context& context, const Integration& how, RandomKey key,
+                             const at::Tensor& ids_N) const;
+  at::Tensor transport_adaptive(Network& network, const at::Tensor& y_ND, const Context& context, double tolerance) const;
   /// ẑ in data elements, the part outside the basis included.
   at::Tensor decode_noise(std::int64_t level, const at::Tensor& interpolated_ND, const at::Tensor& noise_NQ) const;
 

@@ -8,6 +8,7 @@ class App;
 namespace unchannel {
 
 void add_degrade_command(CLI::App& app);
+void add_distil_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_import_command(CLI::App& app);

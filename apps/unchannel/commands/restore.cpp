@@ -9,6 +9,7 @@
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/scsi/distillation.hpp>
 #include <unchannel/scsi/observations.hpp>
 #include <unchannel/scsi/trained_model.hpp>
 
@@ -25,6 +26,7 @@ struct RestoreArguments {
   std::int64_t key = 1;
   bool resume = false;
   bool posterior = false;
+  bool one_call = false;
 };
 
 struct RowRange {
@@ -66,22 +68,25 @@ bool is_complete(const RestoreArguments& arguments, const std::string& origin, s
 }
 
 void restore(const RestoreArguments& arguments) {
-  check<ConfigError>(!arguments.posterior,
-                     "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
-                     "from a Bayes posterior. Leave --posterior out.");
   refuse_same_file("--output", arguments.output, {arguments.input});
   const RunConfig config = read_run_config(arguments.run);
   const TrainSettings& settings = config.train;
-  check<ConfigError>(arguments.samples == 1 || settings.interpolant.kind == "stochastic",
+  check<ConfigError>(!arguments.posterior || settings.interpolant.epsilon_schedule == "posterior",
+                     "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
+                     "from a Bayes posterior. Leave --posterior out; or, for a channel that adds white noise only, train with "
+                     "interpolant.epsilon_schedule = \"posterior\".");
+  check<ConfigError>(arguments.samples == 1 || Interpolant(settings.interpolant).stochastic(),
                      "restore --samples {}: the ODE transport is deterministic, every sample would be the same. Train with "
-                     "interpolant.kind = \"stochastic\" or leave --samples out.",
+                     "interpolant.epsilon > 0 or leave --samples out.",
                      arguments.samples);
   const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, arguments.input);
   const TrainedModel trained = open_trained_model(arguments.run, settings.model, settings.interpolant);
   check_signal_shape(*channel, trained, arguments.run, arguments.input);
+  const std::unique_ptr<Network> short_cut = arguments.one_call ? open_one_call(arguments.run, trained) : nullptr;
   const DatasetReader reader(arguments.input, DatasetKind::observations);
   const RowRange range = rows_of_shard(arguments.shard, reader.rows());
-  const std::string origin = fmt::format("restored from {} by run {} at step {}", arguments.input, arguments.run, trained.step);
+  const std::string origin = fmt::format("restored from {} by run {} at step {}{}", arguments.input, arguments.run, trained.step,
+                                         arguments.one_call ? ", one call" : "");
   std::vector<std::uint64_t> row_shape;
   if (arguments.samples > 1) row_shape.push_back(static_cast<std::uint64_t>(arguments.samples));
   for (const std::int64_t size : channel->signal_shape()) row_shape.push_back(static_cast<std::uint64_t>(size));
@@ -107,6 +112,10 @@ void restore(const RestoreArguments& arguments) {
     for (std::int64_t sample = 0; sample < arguments.samples; ++sample) {
       const RandomKey key = RandomKey(static_cast<std::uint64_t>(arguments.key)).derive(Purpose::kTransportNoise).derive(static_cast<std::uint64_t>(sample));
       const at::Tensor ids = at::arange(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin) + batch.lifted_BD.size(0), at::kLong);
+      if (short_cut) {
+        draws.push_back(one_call(trained.model, *short_cut, batch.lifted_BD, batch.latents, settings.transport.batch));
+        continue;
+      }
       draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
     }
     at::Tensor restored = at::stack(draws, 1).contiguous();
@@ -136,7 +145,8 @@ void add_restore_command(CLI::App& app) {
   command->add_option("--key", arguments->key, "key of the random numbers (SDE runs)");
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->add_flag("--resume", arguments->resume, "leave an output that is already complete as it is");
-  command->add_flag("--posterior", arguments->posterior, "use a posterior sampler where one was trained");
+  command->add_flag("--posterior", arguments->posterior, "insist on posterior draws: runs whose interpolant.epsilon_schedule is posterior");
+  command->add_flag("--one-call", arguments->one_call, "one network call instead of the whole transport; needs `unchannel distil` before");
   command->footer(
       "Example: unchannel restore runs/demo --input observed.h5 --output restored.h5\n"
       "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 130/143 stopped");

@@ -10,6 +10,7 @@
 #include <unchannel/baselines/factor_analysis.hpp>
 #include <unchannel/baselines/tikhonov.hpp>
 #include <unchannel/data/dataset.hpp>
+#include <unchannel/measurement/least_squares.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 
 namespace unchannel {
@@ -26,8 +27,8 @@ Latents mean_latents(const Channel& channel, const ReportObjects& objects, std::
   const Latents drawn = channel.draw_latents(RandomKey(1).derive(Purpose::kBaseline), ids_B, x_BD);
   Latents result;
   for (const LatentSpec& spec : channel.latents()) {
-    if (spec.source != LatentSource::kFresh) {
-      result.emplace(spec.name, objects.batch.latents.at(spec.name).slice(0, 0, rows));
+    if (const auto own = objects.batch.latents.find(spec.name); own != objects.batch.latents.end()) {
+      result.emplace(spec.name, own->second.slice(0, 0, rows));
       continue;
     }
     check<ConfigError>(at::isFloatingType(spec.type), "the latent '{}' is not a real number, so it has no mean", spec.name);
@@ -39,15 +40,27 @@ Latents mean_latents(const Channel& channel, const ReportObjects& objects, std::
   return result;
 }
 
-/// Inverse variance of every observed pixel, from the data's own or from the SNR of each object and its true noise-free flux.
-at::Tensor known_ivar(const Channel& channel, const ReportObjects& objects, const Latents& latents) {
+/// Standard deviation of the white noise that the configuration gives its channel, of a composed one the last stage; 0: not said.
+double declared_noise(const ChannelSettings& channel) {
+  const nlohmann::json& parameters = channel.stages.empty() ? channel.parameters : channel.stages.back().parameters;
+  for (const char* name : {"noise_sigma", "sigma"}) {
+    if (parameters.contains(name) && parameters[name].is_number()) return parameters[name].get<double>();
+  }
+  return 0.0;
+}
+
+/// Inverse variance of every observed pixel: from the data's own, from the channel's declared noise, or from the SNR of each object and its
+/// true noise-free flux.
+at::Tensor known_ivar(const OpenRun& run, const ReportObjects& objects, const Latents& latents) {
   if (const auto ivar = objects.batch.latents.find("ivar"); ivar != objects.batch.latents.end()) {
     const auto mask = objects.batch.latents.find("mask");
     return mask == objects.batch.latents.end() ? ivar->second : ivar->second * mask->second.eq(0);
   }
+  if (const double sigma = declared_noise(run.config.channel); sigma > 0.0) return at::full(objects.batch.raw_BM.sizes(), 1.0 / (sigma * sigma), at::kFloat);
   const auto snr = objects.scalars.find("snr");
-  check<ConfigError>(snr != objects.scalars.end(), "the observation file holds neither /latents/ivar nor /latents/snr, so the noise is not known");
-  const at::Tensor sigma_N = channel.mean(objects.truth_ND, latents).to(at::kDouble).abs().mean(1) / snr->second;
+  check<ConfigError>(snr != objects.scalars.end(),
+                     "the channel declares no noise_sigma and the observation file holds neither /latents/ivar nor /latents/snr, so the noise is not known");
+  const at::Tensor sigma_N = run.channel->mean(objects.truth_ND, latents).to(at::kDouble).abs().mean(1) / snr->second;
   return sigma_N.square().reciprocal().unsqueeze(1).expand(objects.batch.raw_BM.sizes()).to(at::kFloat).contiguous();
 }
 
@@ -81,6 +94,10 @@ report::MethodResult try_method(const std::string& name, const std::string& mean
 at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
   const std::string& kind = run.config.train.start.kind;
   if (kind == "observation") return objects.batch.lifted_BD;
+  if (kind == "pseudo_inverse") return least_squares(*run.channel, objects.batch.latents, objects.batch.raw_BM, run.config.train.start.iterations);
+  if (run.trained.latent_start) {
+    return run.trained.latent_start->posterior_draw(objects.batch.lifted_BD, objects.batch.latents, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+  }
   check<ConfigError>(kind == "linear" && run.trained.model.bridge().has_value(),
                      "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
   // An untrained network is zero: what is left is the transport of the fitted Gaussian, which the pool started from.
@@ -90,6 +107,7 @@ at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
 }
 
 at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
+  if (run.trained.latent_start) return run.trained.latent_start->posterior_mean(objects.batch.lifted_BD, objects.batch.latents);
   for (const LatentSpec& spec : run.channel->latents()) {
     check<ConfigError>(spec.source == LatentSource::kFresh, "the latent '{}' comes with the data: this factor analysis needs one response and white noise",
                        spec.name);
@@ -103,7 +121,7 @@ at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
 
 at::Tensor tikhonov_tuned_on_truth(const OpenRun& run, const ReportObjects& objects) {
   const Latents latents = mean_latents(*run.channel, objects, objects.size());
-  const baselines::Tikhonov solver(*run.channel, latents, objects.batch.raw_BM, known_ivar(*run.channel, objects, latents));
+  const baselines::Tikhonov solver(*run.channel, latents, objects.batch.raw_BM, known_ivar(run, objects, latents));
   return solver.solve(baselines::tune_on_truth(solver, objects.truth_ND).strength);
 }
 

@@ -91,9 +91,11 @@ std::string data_in_words(const ReportObjects& objects) {
 
 std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run) {
   const TrainSettings& train = run.config.train;
-  const std::string path = train.interpolant.kind == "linear"
-                               ? "linear, deterministic transport (ODE)"
-                               : fmt::format("stochastic, transport by the reverse SDE with ε = {:g}", train.interpolant.epsilon);
+  const InterpolantSettings& chosen = train.interpolant;
+  const std::string path =
+      chosen.kind + (chosen.gamma == "none" ? "" : ", noise along the path " + chosen.gamma) +
+      (Interpolant(chosen).stochastic() ? fmt::format(", transport by the reverse SDE, ε {} ({:g})", chosen.epsilon_schedule, chosen.epsilon)
+                                        : ", deterministic transport (ODE)");
   return {
       {"channel", fmt::format("{} {}", run.channel->id(), run.channel->version())},
       {"channel parameters", words_of(run.config.channel.parameters)},

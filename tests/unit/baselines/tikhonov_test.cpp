@@ -43,6 +43,28 @@ TEST(Tikhonov, SolvesTheDenseNormalEquationsObjectByObject) {
   }
 }
 
+TEST(CosineBasis, IsOrthonormalAndMakesTheCurvatureDiagonal) {
+  for (const std::vector<std::int64_t>& shape : {std::vector<std::int64_t>{24}, std::vector<std::int64_t>{2, 5, 7}}) {
+    const CosineBasis basis(shape);
+    const at::Tensor x = normals(3, basis.size(), 6).to(at::kFloat);
+    EXPECT_LT((basis.signals(basis.coefficients(x)) - x).abs().max().item<double>(), 1e-5);
+    const at::Tensor twice = basis.curvature(basis.curvature(x));
+    const at::Tensor expected = basis.signals(basis.coefficients(x) * basis.squared_curvature_D());
+    EXPECT_LT((twice - expected).abs().max().item<double>(), 1e-4);  // float32, eigenvalues up to 64
+  }
+}
+
+TEST(CosineBasis, SeesNoCurvatureInAFlatImageAndItsOwnInARidge) {
+  const CosineBasis basis({1, 4, 6});
+  EXPECT_EQ(basis.curvature(at::ones({1, 24})).abs().max().item<double>(), 0.0);
+  at::Tensor point = at::zeros({1, 24});
+  point[0][1 * 6 + 2] = 1.0;
+  const at::Tensor image = basis.curvature(point).view({4, 6});
+  EXPECT_EQ(image[1][2].item<float>(), -4.0F);
+  EXPECT_EQ(image[0][2].item<float>() + image[2][2].item<float>() + image[1][1].item<float>() + image[1][3].item<float>(), 4.0F);
+  EXPECT_THROW(CosineBasis({3, 4}), ConfigError);
+}
+
 TEST(Tikhonov, ConvergesInAFewStepsForAConvolution) {
   const BlurChannel channel(kD, 6.0, 0.1);
   const at::Tensor y = normals(4, kD, 3) + 4, ones = at::ones({4}, at::kFloat);

@@ -28,6 +28,16 @@ TEST(Pool, ReplacesTheOldestAndKeepsPairsTogether) {
   EXPECT_TRUE(at::equal(pool.rows(all), expected.to(at::kLong)));
 }
 
+TEST(Pool, OverRelaxationGoesOnFromTheNewestSignalOfTheSameObservation) {
+  Pool pool(4);
+  pool.add(batch_of(7, 1), at::full({1, 2}, 1.0F));
+  pool.add(batch_of(7, 1), at::full({1, 2}, 2.0F));  // newer
+  pool.add(batch_of(8, 1), at::full({1, 2}, 5.0F));
+  const at::Tensor moved = pool.over_relaxed(batch_of(7, 1), at::full({1, 2}, 3.0F), 0.5);
+  EXPECT_TRUE(at::equal(moved, at::full({1, 2}, 3.5F)));
+  EXPECT_TRUE(at::equal(pool.over_relaxed(batch_of(9, 1), at::full({1, 2}, 3.0F), 0.5), at::full({1, 2}, 3.0F))) << "never seen before";
+}
+
 TEST(Pool, IsRestoredWithItsPlaceInTheRing) {
   Pool pool(4);
   pool.add(batch_of(1, 4), at::full({4, 2}, 1.0F));

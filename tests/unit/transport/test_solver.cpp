@@ -3,35 +3,45 @@
 
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/transport/solver.hpp>
 
+#include "gaussian_path.hpp"
+
 namespace unchannel {
 namespace {
 
-constexpr double kVariance = 0.5;
+const char* const kPaths[] = {"linear", "trigonometric", "polynomial", "fokker_planck", "quadratic", "sine_squared"};
 
-/// Drift of the linear interpolant between N(0, c) and its AWGN observation with unit noise: Var I = c + t², b = t X / (c + t²).
-/// The ODE from t = 1 to 0 multiplies by √(c/(c+1)).
-at::Tensor gaussian_drift(double t, const at::Tensor& x) { return x * (t / (kVariance + t * t)); }
-
-double error_of(const std::string& solver, std::int64_t steps) {
-  const at::Tensor x = at::ones({1, 1}, at::kDouble);
-  return std::abs(integrate_ode(gaussian_drift, x, solver, steps).item<double>() - std::sqrt(kVariance / (1.0 + kVariance)));
+double ode_error(const GaussianPath& path, const std::string& solver, std::int64_t steps) {
+  const auto drift = [&](double t, const at::Tensor& x) { return path.terms(t, x).drift_ND; };
+  return std::abs(integrate_ode(drift, at::ones({1, 1}, at::kDouble), solver, steps).item<double>() - path.factor());
 }
 
-class Order : public testing::TestWithParam<std::pair<const char*, double>> {};
+using OdeCase = std::tuple<const char*, std::pair<const char*, double>>;
+class OdeOrder : public testing::TestWithParam<OdeCase> {};
 
-TEST_P(Order, IsReachedWhenStepsAreHalved) {
-  const auto [solver, order] = GetParam();
-  const double measured = std::log2(error_of(solver, 128) / error_of(solver, 256));
-  EXPECT_GT(measured, order - 0.3) << solver;  // higher-order terms at h = 1/128; midpoint happens to be of third order here
+TEST_P(OdeOrder, IsReachedOnEveryPathWhenStepsAreHalved) {
+  const auto& [name, solver] = GetParam();
+  const GaussianPath path = gaussian_path(path_settings(name));
+  const double measured = std::log2(ode_error(path, solver.first, 256) / ode_error(path, solver.first, 512));
+  EXPECT_GT(measured, solver.second - 0.2) << name << ' ' << solver.first;  // higher-order terms at h = 1/256
+  EXPECT_LT(ode_error(path, solver.first, 512), solver.second > 1.0 ? 1e-4 : 1e-2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Solvers, Order,
-                         testing::Values(std::pair("euler", 1.0), std::pair("heun", 2.0), std::pair("midpoint", 2.0),
-                                         std::pair("multistep", 2.0)));
+INSTANTIATE_TEST_SUITE_P(Solvers, OdeOrder,
+                         testing::Combine(testing::ValuesIn(kPaths), testing::Values(std::pair("euler", 1.0), std::pair("heun", 2.0),
+                                                                                     std::pair("midpoint", 2.0))));
+
+TEST(MultistepSolver, IsOfSecondOrderOnStraightPaths) {
+  for (const char* name : {"linear", "fokker_planck"}) {
+    const GaussianPath path = gaussian_path(path_settings(name));
+    ASSERT_TRUE(path.interpolant.straight());
+    EXPECT_GT(std::log2(ode_error(path, "multistep", 128) / ode_error(path, "multistep", 256)), 1.7) << name;  // higher-order terms
+  }
+}
 
 TEST(Solver, NeverAsksForTheDriftAtTimeZero) {
   for (const char* solver : {"euler", "heun", "midpoint", "multistep"}) {
@@ -49,23 +59,125 @@ TEST(Solver, RemovesWhatLiesOutsideTheSignalExactly) {
   }
 }
 
-TEST(Solver, RefusesAnUnknownName) { EXPECT_THROW(integrate_ode(gaussian_drift, at::ones({1, 1}), "rk7", 8), ConfigError); }
+TEST(Solver, RefusesAnUnknownName) {
+  const auto drift = [](double, const at::Tensor& x) { return x; };
+  EXPECT_THROW(integrate_ode(drift, at::ones({1, 1}), "rk7", 8), ConfigError);
+  const auto terms = [](double, const at::Tensor& x) { return SdeTerms{x, x}; };
+  EXPECT_THROW(integrate_sde(terms, at::ones({1, 1}), [](double) { return 0.1; }, "midpoint", 8, RandomKey(1), at::zeros({1}, at::kLong)),
+               ConfigError);
+}
 
-TEST(SdeSolver, KeepsTheGaussianMarginal) {
-  // Stochastic interpolant between N(0, c) and N(0, c+1): Var I = c + t² + γ², score −X/Var; any ε leaves the law at t = 0.
-  const auto terms = [](double t, const at::Tensor& x) {
-    const double gamma = t * (1.0 - t), rate = 1.0 - 2.0 * t, variance = kVariance + t * t + gamma * gamma;
-    SdeTerms result;
-    result.drift_ND = x * ((t + gamma * rate) / variance);
-    if (gamma > 0.0) result.noise_over_gamma_ND = x / variance;
-    return result;
+/// Adaptive transport of rows y along `path`, with the number of drift evaluations of all rows.
+struct AdaptiveRun {
+  at::Tensor end;
+  std::int64_t calls = 0;
+};
+
+AdaptiveRun run_adaptive(const GaussianPath& path, const at::Tensor& y, std::int64_t levels, double tolerance) {
+  AdaptiveRun run;
+  const auto drift = [&](const at::Tensor& level_A, const at::Tensor& x_AD, const at::Tensor&) {
+    at::Tensor b = at::empty_like(x_AD);
+    for (std::int64_t row = 0; row < x_AD.size(0); ++row) {
+      b[row] = path.terms(static_cast<double>(level_A[row].item<std::int64_t>()) / static_cast<double>(levels), x_AD[row]).drift_ND;
+    }
+    run.calls += x_AD.size(0);
+    return b;
   };
-  constexpr std::int64_t kSamples = 40000;
-  const at::Tensor ids = at::arange(kSamples, at::kLong);
-  const at::Tensor y = normal_rows(RandomKey(1), ids, 1) * std::sqrt(1.0 + kVariance);
-  const at::Tensor x = integrate_sde(terms, y, 0.5, 256, RandomKey(2), ids);
-  // Standard error of a variance from 40,000 draws: c·√(2/N) = 0.7 %; Euler–Maruyama at h = 1/256 adds below 1 %.
-  EXPECT_NEAR(x.var().item<double>(), kVariance, 0.03 * kVariance);
+  run.end = integrate_adaptive(drift, y, levels, tolerance, 1.0);
+  return run;
+}
+
+TEST(AdaptiveSolver, FollowsItsToleranceWithFewerCallsThanEqualSteps) {
+  const GaussianPath path = gaussian_path(path_settings("trigonometric"));
+  const at::Tensor y = at::ones({1, 1}, at::kDouble);
+  double previous = 1.0;
+  for (const double tolerance : {1e-2, 1e-3, 1e-4}) {
+    const AdaptiveRun run = run_adaptive(path, y, 1024, tolerance);
+    const double error = std::abs(run.end.item<double>() - path.factor());
+    // The estimate is Euler's local error, of which Heun's is a small part: the sum over the steps stays below a few tolerances.
+    EXPECT_LT(error, 5.0 * tolerance);
+    EXPECT_LT(error, previous);
+    EXPECT_LT(run.calls, 1024) << "fewer than the 2,047 of equal steps on that grid";
+    previous = error;
+  }
+}
+
+TEST(AdaptiveSolver, GivesARowTheSamePathWhateverRowsAreBesideIt) {
+  const GaussianPath path = gaussian_path(path_settings("linear"));
+  const at::Tensor y = at::tensor({0.1, -1.0, 7.0}, at::kDouble).unsqueeze(1);
+  const at::Tensor together = run_adaptive(path, y, 64, 1e-3).end;
+  for (std::int64_t row = 0; row < 3; ++row) {
+    EXPECT_EQ(run_adaptive(path, y.slice(0, row, row + 1), 64, 1e-3).end.item<double>(), together[row].item<double>());
+  }
+}
+
+/// The end of the SDE's scheme on a linear drift is A y + Σ cᵢ ξᵢ: mean factor A and variance Σ cᵢ², found exactly by regression on the
+/// normals that the solver itself draws, since more rows than unknowns determine them.
+struct SchemeLaw {
+  double factor, variance;
+};
+
+SchemeLaw sde_law(const GaussianPath& path, const std::string& solver, std::int64_t steps) {
+  const RandomKey key(9);
+  const at::Tensor ids = at::arange(4 * steps, at::kLong);
+  const at::Tensor y = normal_rows(RandomKey(3), ids, 1);
+  const auto terms = [&](double t, const at::Tensor& x) { return path.terms(t, x); };
+  const at::Tensor end =
+      integrate_sde(terms, y.to(at::kDouble), [&](double t) { return path.interpolant.epsilon(t); }, solver, steps, key, ids);
+  std::vector<at::Tensor> columns = {y.to(at::kDouble)};
+  for (std::int64_t i = 2; i <= steps; ++i) columns.push_back(normal_rows(key.derive(static_cast<std::uint64_t>(i)), ids, 1).to(at::kDouble));
+  const at::Tensor design = at::cat(columns, 1);
+  const at::Tensor solved = std::get<0>(at::linalg_lstsq(design, end, std::nullopt, "gelsd")).squeeze(1);
+  EXPECT_LT((design.matmul(solved.unsqueeze(1)) - end).abs().max().item<double>(), 1e-6) << "the scheme is linear in y and its normals";
+  return {solved[0].item<double>(), solved.slice(0, 1).square().sum().item<double>()};
+}
+
+InterpolantSettings sde_settings(const std::string& name) {
+  InterpolantSettings settings = path_settings(name == "posterior" ? "linear" : name);
+  if (name == "posterior") {
+    settings.noise_sigma = 0.8;
+    settings.epsilon_schedule = "posterior";
+  } else {
+    settings.epsilon = 0.3;
+  }
+  return settings;
+}
+
+class SdeOrder : public testing::TestWithParam<const char*> {};
+
+TEST_P(SdeOrder, OfTheLawAtTheSignalIsOneForEulerAndTwoForHeun) {
+  const GaussianPath path = gaussian_path(sde_settings(GetParam()));
+  const double observed = path.variance + path.sigma * path.sigma;
+  const auto error = [&](const std::string& solver, std::int64_t steps) {
+    const SchemeLaw law = sde_law(path, solver, steps);
+    return std::abs(law.factor * law.factor * observed + law.variance - path.variance);
+  };
+  EXPECT_GT(std::log2(error("euler", 64) / error("euler", 128)), 0.8) << GetParam();
+  EXPECT_GT(std::log2(error("heun", 64) / error("heun", 128)), 1.6) << GetParam();
+  EXPECT_LT(error("heun", 128), 0.2 * error("euler", 128)) << GetParam();
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, SdeOrder, testing::Values("quadratic", "sine_squared", "fokker_planck", "posterior"));
+
+TEST(PosteriorSchedule, GivesTheExactPosteriorOfTheChannel) {
+  for (const char* kind : {"linear", "fokker_planck"}) {
+    InterpolantSettings settings = sde_settings("posterior");
+    settings.kind = kind;
+    const GaussianPath path = gaussian_path(settings);
+    const double noise = path.sigma * path.sigma, seen = path.variance + noise;
+    const SchemeLaw law = sde_law(path, "heun", 256);
+    // Bayes for y = x + σn: mean c/(c+σ²)·y, variance cσ²/(c+σ²). Second order leaves (1/256)² times a constant of order ten.
+    EXPECT_NEAR(law.factor, path.variance / seen, 2e-4) << kind;
+    EXPECT_NEAR(law.variance, path.variance * noise / seen, 2e-4) << kind;
+  }
+}
+
+TEST(FokkerPlanckPath, IsTheTimeReversalOfTheChannelForHalfItsDiffusion) {
+  // The channel is dX = σ dW over unit time, ε = σ²/2 [SCSI, eq. 12]: its reversal is the posterior schedule.
+  InterpolantSettings constant = path_settings("fokker_planck"), posterior = constant;
+  constant.epsilon = 0.5 * constant.noise_sigma * constant.noise_sigma;
+  posterior.epsilon_schedule = "posterior";
+  for (const double t : {0.1, 0.5, 1.0}) EXPECT_DOUBLE_EQ(Interpolant(constant).epsilon(t), Interpolant(posterior).epsilon(t));
 }
 
 }  // namespace
