@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Thickness of restored moons and the figure beside it.
 
-usage: two_moons.py FIGURE.svg TITLE=FILE.h5…
+usage: two_moons.py FIGURE.png TITLE=FILE.h5…
 
 For each file (/signals or /observations, points x = 4 (p - 1/2)) prints the spread (half the distance of the 16 % and 84 % points) of the distance from the nearer arm, in data
 units, for points whose foot lies in the inner 80 % of the arm, with its bootstrap standard error. Needs numpy, h5py and gnuplot.
@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-SHOWN = 5000
+SHOWN = 8000
 ARMS = (((0.0, 0.0), 1.0), ((1.0, 0.5), -1.0))  # centre, side on which the half circle lies
 
 
@@ -26,17 +26,17 @@ def read_points(path):
 def deviations(points):
     """Signed distance from the nearer arm in data units, where the foot of the perpendicular lies well inside that arm."""
     p = points / 4 + 0.5
-    radial, inside = [], []
+    radial, distance, inside = [], [], []
     for (cx, cy), side in ARMS:
         dx, dy = p[:, 0] - cx, side * (p[:, 1] - cy)
         angle = np.arctan2(dy, dx)
         radial.append(np.hypot(dx, dy) - 1)
+        end = np.hypot(np.abs(dx) - 1, dy)  # beyond the half circle the nearest point is an end
+        distance.append(np.where(dy > 0, np.abs(radial[-1]), end))
         inside.append((angle > 0.1 * np.pi) & (angle < 0.9 * np.pi))
-    radial, inside = np.array(radial), np.array(inside)
-    distance = np.where(inside, np.abs(radial), np.inf)
-    arm = distance.argmin(axis=0)
-    rows = np.flatnonzero(np.isfinite(distance.min(axis=0)))
-    return 4 * radial[arm[rows], rows]
+    arm, rows = np.argmin(distance, axis=0), np.arange(len(p))
+    well_inside = np.array(inside)[arm, rows]
+    return 4 * np.array(radial)[arm, rows][well_inside]
 
 
 def thickness(points, rng):
@@ -51,7 +51,7 @@ def thickness(points, rng):
 
 def plot(figure, panels):
     with tempfile.TemporaryDirectory() as folder:
-        lines = [f"set terminal svg size {330 * len(panels)},360 font 'Helvetica,13' background 'white'", f"set output '{figure.name}.part'",
+        lines = [f"set terminal pngcairo size {330 * len(panels)},360 font 'Helvetica,12' background 'white'", f"set output '{figure.name}.part'",
                  f"set multiplot layout 1,{len(panels)}", "set xrange [-8:8]", "set yrange [-6.5:6.5]", "set size ratio -1", "unset key",
                  "set tics 4 out nomirror", "set border 3"]
         for i, (title, points, width) in enumerate(panels):
@@ -70,7 +70,7 @@ def main(arguments):
     rng = np.random.default_rng(1)
     panels = []
     for argument in arguments[1:]:
-        title, path = argument.split("=", 1)
+        title, path = argument.rsplit("=", 1)
         points = read_points(path)
         value, error = thickness(points, rng)
         print(f"{title}: thickness {value:.3f} ± {error:.3f}")
