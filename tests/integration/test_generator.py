@@ -1,6 +1,9 @@
 """Generator, sampling and guided sampling against the closed forms of Gaussian signals, and what the commands refuse."""
 
 import json
+import signal
+import subprocess
+import time
 import unittest
 
 import program
@@ -144,6 +147,22 @@ class Generator(unittest.TestCase):
         # A draw that ignored the observation would have the covariance of the prior there.
         self.assertLess(numpy.cov(residual.T).trace(), 0.5 * covariance.trace())
 
+    def test_mmps_takes_masks_from_the_file(self):
+        import h5py
+        import numpy
+
+        work = self.work
+        (work / "hiding.toml").write_text('[data]\nobservations = "observed.h5"\n[channel]\nid = "random_mask"\n')
+        program.expect_ok("simulate", work / "hiding.toml", "--input", work / "truth.h5", "--key", 5, "--output", work / "hidden.h5")
+        program.expect_ok("baseline", "mmps", work / "hiding.toml", "--prior", work / "first", "--input", work / "hidden.h5", "--steps", 32,
+                          "--output", work / "revealed.h5")
+        draws = self.rows("revealed.h5")[0]
+        with h5py.File(work / "hidden.h5") as file:
+            kept, error = file["latents/mask"][:] == 1, draws - file["observations"][:]
+        # Kept elements: the draw's and the data's noise of 0.1 at most. Hidden ones hold noise of deviation one, which says nothing of the signal.
+        self.assertLess(numpy.sqrt((error[kept] ** 2).mean()), 0.15)
+        self.assertGreater(numpy.sqrt((error[~kept] ** 2).mean()), 1.0)
+
     def test_dps_takes_the_best_guidance_of_a_grid_and_says_so(self):
         _, _, err = program.run(*self.guided("dps", "dps.h5", "--tune-on", self.work / "truth.h5", "--grid", "0,0.1,50"))
         self.assertIn("guidance 0.1, tuned on the truth of 256 rows", err)
@@ -165,6 +184,40 @@ class Generator(unittest.TestCase):
         (work / "steps.toml").write_text('[data]\nobservations = "observed.h5"\n[channel]\nid = "quantise"\n')
         self.refused(2, ["mean and vjp"], ["baseline", "dps", work / "steps.toml", "--guidance", 1, "--prior", work / "first", "--input",
                                            work / "observed.h5", "--output", bad])
+
+    def wait_for(self, process, ready):
+        deadline = time.time() + 60
+        while not ready() and process.poll() is None and time.time() < deadline:
+            time.sleep(0.02)
+        self.assertIsNone(process.poll(), "ended before it could be stopped")
+
+    def start(self, arguments):
+        return subprocess.Popen([str(program.PROGRAM), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def test_a_stopped_sample_writes_nothing(self):
+        process = self.start(["sample", self.work / "first", "--count", 100000000, "--output", self.work / "stopped.h5"])
+        self.wait_for(process, lambda: list(self.work.path.glob("*stopped.h5*")))
+        process.send_signal(signal.SIGINT)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, message)
+        self.assertIn("nothing was written", message)
+        self.assertEqual(list(self.work.path.glob("*stopped.h5*")), [])
+
+    def test_em_goes_on_after_a_kill_as_if_there_had_been_none(self):
+        work = self.work
+        (work / "quick.toml").write_text(GENERATOR.replace("steps = 800", "steps = 120").replace("checkpoint_every = 400", "checkpoint_every = 10"))
+
+        def em(name):
+            return ["baseline", "em", work / "measurement.toml", "--generator", work / "quick.toml", "--rounds", 2, "--steps", 8, "--run", work / name]
+
+        program.expect_ok(*em("straight"))
+        process = self.start(em("killed"))
+        self.wait_for(process, (work / "killed" / "round_02" / "checkpoints" / "latest.safetensors").exists)
+        process.kill()
+        process.communicate(timeout=60)
+        program.expect_ok(*em("killed"), "--resume")
+        self.assertEqual(program.weights(work / "killed" / "round_02"), program.weights(work / "straight" / "round_02"))
+        self.assertEqual(len((work / "killed" / "metrics.jsonl").read_text().splitlines()), 2)
 
     def test_em_finds_the_law_of_signals_from_observations_alone(self):
         import numpy

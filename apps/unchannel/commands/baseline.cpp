@@ -81,7 +81,10 @@ CLI::App* add_guided(CLI::App& baseline, const std::string& method, const std::s
   CLI::Option* guidance = command->add_option("--guidance", arguments->settings.guidance, "strength of the pull towards the observation")
                               ->check(CLI::NonNegativeNumber);
   command->add_option("--tune-on", arguments->truth, "HDF5 file with the true signals: take the guidance with the least RMSE on 256 rows");
-  command->add_option("--grid", arguments->grid, "guidances to try, e.g. 0.1,0.3,1")->delimiter(',')->check(CLI::NonNegativeNumber);
+  command->add_option("--grid", arguments->grid, "guidances to try, e.g. 0.1,0.3,1")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--steps", arguments->settings.steps, "steps, a divisor of the generator's time levels (default: the largest up to 256)")
       ->check(CLI::Range(2, 4096));
