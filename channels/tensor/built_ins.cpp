@@ -11,15 +11,16 @@ struct Entry {
   std::unique_ptr<Channel> (*make)(BuiltInSetup);
 };
 
-constexpr std::array<Entry, 9> kEntries = {{{describe_awgn, make_awgn},
-                                            {describe_random_mask, make_random_mask},
-                                            {describe_block_mask, make_block_mask},
-                                            {describe_gaussian_blur, make_gaussian_blur},
-                                            {describe_motion_blur, make_motion_blur},
-                                            {describe_poisson, make_poisson},
-                                            {describe_poisson_additive, make_poisson_additive},
-                                            {describe_downsample, make_downsample},
-                                            {describe_quantise, make_quantise}}};
+constexpr std::array<Entry, 10> kEntries = {{{describe_awgn, make_awgn},
+                                             {describe_random_mask, make_random_mask},
+                                             {describe_block_mask, make_block_mask},
+                                             {describe_gaussian_blur, make_gaussian_blur},
+                                             {describe_motion_blur, make_motion_blur},
+                                             {describe_poisson, make_poisson},
+                                             {describe_poisson_additive, make_poisson_additive},
+                                             {describe_downsample, make_downsample},
+                                             {describe_quantise, make_quantise},
+                                             {describe_noise, make_noise}}};
 
 }  // namespace
 

@@ -18,6 +18,7 @@ ChannelDescription describe_poisson();
 ChannelDescription describe_poisson_additive();
 ChannelDescription describe_downsample();
 ChannelDescription describe_quantise();
+ChannelDescription describe_noise();
 
 std::unique_ptr<Channel> make_awgn(BuiltInSetup setup);
 std::unique_ptr<Channel> make_random_mask(BuiltInSetup setup);
@@ -28,6 +29,7 @@ std::unique_ptr<Channel> make_poisson(BuiltInSetup setup);
 std::unique_ptr<Channel> make_poisson_additive(BuiltInSetup setup);
 std::unique_ptr<Channel> make_downsample(BuiltInSetup setup);
 std::unique_ptr<Channel> make_quantise(BuiltInSetup setup);
+std::unique_ptr<Channel> make_noise(BuiltInSetup setup);
 
 /// Descriptions of all of these.
 std::vector<ChannelDescription> described_built_ins();

@@ -7,6 +7,8 @@ class App;
 // Each function adds one subcommand; its callback runs the command and reports failure by an unchannel::Error.
 namespace unchannel {
 
+void add_baseline_command(CLI::App& app);
+void add_baseline_em_command(CLI::App& baseline);  // em, below `baseline`
 void add_degrade_command(CLI::App& app);
 void add_distil_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
@@ -21,6 +23,7 @@ void add_plugins_new_command(CLI::App& plugins);     // of the plugins command
 void add_reference_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_restore_command(CLI::App& app);
+void add_sample_command(CLI::App& app);
 void add_simulate_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 

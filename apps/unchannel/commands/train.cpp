@@ -19,6 +19,7 @@
 
 #include "../run_config.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {
@@ -76,25 +77,26 @@ void settle_precision(RunConfig& config, bool resume, const std::filesystem::pat
   precision = resume ? read_run_config(run).train.model.precision : native_precision();
 }
 
-void train(const TrainArguments& arguments) {
-  const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
-  RunConfig config = RunConfig::read(arguments.config, arguments.overrides);
+}  // namespace
+
+void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
+                  const std::vector<std::string>& plugin_folders) {
   const auto threads =
       config.train.run.threads > 0 ? static_cast<int>(config.train.run.threads) : static_cast<int>(std::thread::hardware_concurrency());
   at::set_num_threads(threads);
-  const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, config.train.data.observations);
+  const std::unique_ptr<Channel> channel = open_channel(config, plugin_folders, config.train.data.observations);
 
-  RunFolder folder = arguments.resume ? RunFolder::resume(run) : RunFolder::create(run);
-  settle_precision(config, arguments.resume, run);
-  if (arguments.resume) {
+  RunFolder folder = resume ? RunFolder::resume(run) : RunFolder::create(run);
+  settle_precision(config, resume, run);
+  if (resume) {
     check<ConfigError>(read_run_config(run).to_toml() == config.to_toml(),
                        "{}: was started with other settings than {} gives now; compare with {}. Resume with the same settings or start a "
                        "new run.",
-                       run.string(), arguments.config, RunFolder::config_path(run).string());
+                       run.string(), config_name, RunFolder::config_path(run).string());
   }
   TerminalObserver terminal;
   Trainer trainer(config.train, *channel, folder, terminal.observer());
-  if (arguments.resume && std::filesystem::exists(folder.checkpoint_path())) {
+  if (resume && std::filesystem::exists(folder.checkpoint_path())) {
     trainer.resume();
     fmt::print(stderr, "resuming at step {}\n", trainer.step());
   } else {
@@ -104,6 +106,13 @@ void train(const TrainArguments& arguments) {
   }
   const CancellationDeferral deferral;
   trainer.run();
+}
+
+namespace {
+
+void train(const TrainArguments& arguments) {
+  const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
+  run_training(RunConfig::read(arguments.config, arguments.overrides), arguments.config, run, arguments.resume, arguments.plugin_folders);
   fmt::print("{}\n", run.string());
 }
 

@@ -60,6 +60,7 @@ inline const std::vector<BuiltInCase>& built_in_cases() {
       {"downsample_of_lines", "downsample", line, {{"factor", 3}, {"lift", "nearest"}}},
       {"quantise", "quantise", image, {{"levels", 7}}},
       {"quantise_with_dither", "quantise", image, {{"levels", 7}, {"dither_steps", 1.0}}},
+      {"noise", "noise", image, nlohmann::json::object()},
   };
   return cases;
 }

@@ -207,8 +207,9 @@ TEST(ComposeSettings, NameWhatIsWrong) {
 }
 
 TEST(BuiltInList, NamesEveryBuiltInChannel) {
-  const std::vector<std::string> expected = {"awgn",    "random_mask",      "block_mask", "gaussian_blur", "motion_blur",
-                                             "poisson", "poisson_additive", "downsample", "quantise",      "compose"};
+  const std::vector<std::string> expected = {"awgn",        "random_mask", "block_mask",       "gaussian_blur",
+                                             "motion_blur", "poisson",     "poisson_additive", "downsample",
+                                             "quantise",    "noise",       "compose"};
   EXPECT_EQ(built_in_ids(), expected);
   for (const ChannelDescription& channel : built_in_channels()) {
     EXPECT_FALSE(channel.description.empty()) << channel.id;

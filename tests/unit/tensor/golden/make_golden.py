@@ -120,6 +120,10 @@ def quantise(x, ids, key, levels, dither_steps):
     return {}, nearest * step - 1
 
 
+def noise(x, ids, key):
+    return {}, normals(key, ids, x.shape[1:])
+
+
 def compose(x, ids, key, stages):
     latents = {}
     for i, (stage, parameters) in enumerate(stages):
@@ -148,6 +152,7 @@ CASES = [
     (downsample, {"factor": 2, "lift": "nearest", "noise_sigma": 0.0}, SHAPE),
     (quantise, {"levels": 16, "dither_steps": 0.0}, SHAPE),
     (quantise, {"levels": 5, "dither_steps": 1.0}, SHAPE),
+    (noise, {}, SHAPE),
 ]
 
 BLUR = {"blur_sigma": 1.0, "truncate_sigmas": 3.0, "boundary": "mirror", "noise_sigma": 0.0}
