@@ -36,6 +36,7 @@ struct ScsiSettings {
   std::int64_t first_refresh = 100;
   std::string teacher = "ema";
   double over_relaxation = 0.0;
+  double early_stop = 0.0;
 
   void visit(SettingsVisitor& visitor);
 };

@@ -13,7 +13,7 @@
 #include <unchannel/measurement/least_squares.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
-#include "fit_figures.hpp"
+#include "pair_loss.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
@@ -22,6 +22,8 @@ namespace {
 /// A backward pass costs two forward passes (METHOD: one network call = one forward on the stated batch).
 constexpr std::int64_t kCallsPerStep = 3;
 constexpr double kLossHorizonSteps = 100.0;
+/// Held-out and training rows whose losses are compared at each evaluation: a transport of each is what they cost.
+constexpr std::int64_t kComparedRows = 256;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -31,16 +33,14 @@ std::vector<std::uint64_t> first_rows(std::uint64_t count) {
   return rows;
 }
 
-ObservationBatch half_of(const ObservationBatch& rows, bool second) {
-  const std::int64_t size = rows.lifted_BD.size(0), middle = size / 2;
-  const std::int64_t begin = second ? middle : 0, end = second ? size : middle;
-  ObservationBatch half;
-  half.rows.assign(rows.rows.begin() + begin, rows.rows.begin() + end);
-  half.raw_BM = rows.raw_BM.slice(0, begin, end);
-  half.lifted_BD = rows.lifted_BD.slice(0, begin, end);
-  if (rows.weight_B.defined()) half.weight_B = rows.weight_B.slice(0, begin, end);
-  for (const auto& [name, values] : rows.latents) half.latents.emplace(name, values.slice(0, begin, end));
-  return half;
+ObservationBatch rows_between(const ObservationBatch& rows, std::int64_t begin, std::int64_t end) {
+  ObservationBatch part;
+  part.rows.assign(rows.rows.begin() + begin, rows.rows.begin() + end);
+  part.raw_BM = rows.raw_BM.slice(0, begin, end);
+  part.lifted_BD = rows.lifted_BD.slice(0, begin, end);
+  if (rows.weight_B.defined()) part.weight_B = rows.weight_B.slice(0, begin, end);
+  for (const auto& [name, values] : rows.latents) part.latents.emplace(name, values.slice(0, begin, end));
+  return part;
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
       key_(RandomKey(static_cast<std::uint64_t>(settings.run.key))),
       observations_(settings.data, channel, key_),
       early_stop_(observations_.early_stop()),
-      seen_rows_(observations_.training_sample(settings.data.early_stop_rows)),
+      seen_rows_(observations_.training_sample(std::min(kComparedRows, settings.data.early_stop_rows))),
       pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
   settings_.check_consistency();
   if (settings_.data.monitor_observations.empty()) return;
@@ -184,6 +184,8 @@ void Trainer::resume() {
     network_calls_ = text.at("network_calls");
     refreshed_at_ = text.at("refreshed_at");
     loss_average_ = text.at("loss_average");
+    first_loss_ratio_ = text.at("first_loss_ratio");
+    overfitted_evaluations_ = text.at("overfitted_evaluations");
     elapsed_before_s_ = text.at("elapsed_s");
     optimiser_->set_updates(step_);
     observations_.restore(text.at("stream").get<StreamPosition>());
@@ -204,7 +206,12 @@ void Trainer::resume() {
 
 void Trainer::run() {
   try {
-    while (step_ < settings_.scsi.steps) advance();
+    while (step_ < settings_.scsi.steps && !stopped_early()) advance();
+    if (stopped_early()) {
+      say(fmt::format("stopped early at step {}: the loss on held-out observations has grown by more than {:g} against the training rows'", step_,
+                      settings_.scsi.early_stop));
+      save_checkpoint();
+    }
     write_final_figures();
   } catch (const PluginError& error) {
     save_checkpoint();
@@ -280,7 +287,8 @@ void Trainer::refresh_pool() {
 
 metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
   const at::NoGradGuard no_grad;
-  const ObservationBatch a = half_of(rows, false), b = half_of(rows, true);
+  const std::int64_t size = rows.lifted_BD.size(0);
+  const ObservationBatch a = rows_between(rows, 0, size / 2), b = rows_between(rows, size / 2, size);
   const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
   const at::Tensor ids = a.row_numbers();
   const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents),
@@ -305,6 +313,20 @@ void Trainer::monitor(nlohmann::json& line) {
   note_ += fmt::format(", excess SW2 {:.4f}", excess);
 }
 
+void Trainer::compare_fits(nlohmann::json& line) {
+  const auto loss_on = [&](const ObservationBatch& rows) {
+    return pair_loss(*model_, *ema_, channel_, rows, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric));
+  };
+  const double held_out = loss_on(rows_between(early_stop_, 0, std::min(kComparedRows, early_stop_.lifted_BD.size(0)))), seen = loss_on(seen_rows_);
+  const double ratio = held_out / std::max(1e-300, seen);
+  if (step_ == 0) first_loss_ratio_ = ratio;
+  const double growth = ratio / first_loss_ratio_ - 1.0;
+  line["held_out_loss"] = held_out;
+  line["training_rows_loss"] = seen;
+  line["held_out_loss_growth"] = growth;
+  overfitted_evaluations_ = settings_.scsi.early_stop > 0.0 && growth > settings_.scsi.early_stop ? overfitted_evaluations_ + 1 : 0;
+}
+
 void Trainer::evaluate() {
   const metrics::GapResult gap = measure_gap(early_stop_);
   nlohmann::json line = {{"step", step_},
@@ -315,12 +337,7 @@ void Trainer::evaluate() {
                          {"gap_sliced_w2", gap.sliced_w2},
                          {"gap_excess_relative", gap.relative},
                          {"gap_energy", gap.energy}};
-  for (const auto& [name, rows] : {std::pair("held_out", &early_stop_), std::pair("training_rows", &seen_rows_)}) {
-    const FitFigures fit = fit_figures(*model_, *ema_, channel_, *rows, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric));
-    line[fmt::format("{}_loss", name)] = fit.loss;
-    line[fmt::format("{}_residual_rms", name)] = fit.residual_rms;
-    line[fmt::format("{}_redraw_rmse", name)] = fit.redraw_rmse;
-  }
+  compare_fits(line);
   note_ = fmt::format(", gap {:.4f}", gap.relative);
   if (monitor_signals_.defined()) monitor(line);
   folder_.append_metrics(line);
@@ -344,6 +361,8 @@ void Trainer::save_checkpoint() const {
                               {"network_calls", network_calls_},
                               {"refreshed_at", refreshed_at_},
                               {"loss_average", loss_average_},
+                              {"first_loss_ratio", first_loss_ratio_},
+                              {"overfitted_evaluations", overfitted_evaluations_},
                               {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
                               {"threads", at::get_num_threads()},
                               {"stream", observations_.position()}})

@@ -125,6 +125,37 @@ TEST(Trainer, TrainsOnElementsFromTheObservationsThemselves) {
   EXPECT_LT((restored - c.signals).square().mean().sqrt().item<double>(), 0.75 * before);
 }
 
+TEST(Trainer, StopsEarlyWhenItLearnsItsRowsByHeart) {
+  EngineCase c;
+  // Forty rows of noise in 64 dimensions and a network that can remember them.
+  write_rows(c.folder / "observed.h5", DatasetKind::observations, c.observed.slice(0, 40 + 256));
+  c.settings.model.space = "elements";
+  c.settings.start.kind = "observation";
+  c.settings.model.width = 128;
+  c.settings.scsi.pool = 40;
+  c.settings.scsi.refresh_rows = 40;
+  c.settings.scsi.steps = 2000;
+  c.settings.scsi.early_stop = 0.1;
+  c.settings.run.evaluate_every = 10;
+  c.settings.optimiser.learning_rate = 2e-3;
+  train(c, "stopped");
+  const std::string metrics = read_file(c.folder / "stopped/metrics.jsonl");
+  const TrainedModel trained = open_trained_model(c.folder / "stopped", c.settings.model, c.settings.interpolant);
+  EXPECT_LT(trained.step, 2000);
+  EXPECT_EQ(trained.step % 10, 0) << "at an evaluation";
+  std::istringstream lines(metrics);
+  std::vector<double> growth;
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json entry = nlohmann::json::parse(line);
+    if (entry.contains("held_out_loss_growth")) growth.push_back(entry.at("held_out_loss_growth"));
+  }
+  ASSERT_GE(growth.size(), 2U);
+  EXPECT_GT(growth.back(), 0.1);
+  EXPECT_GT(growth[growth.size() - 2], 0.1);
+  train(c, "interrupted", {trained.step / 2});
+  expect_same_checkpoint(c, "stopped", "interrupted");
+}
+
 TEST(Trainer, LogsTheConsistencyGapWithoutCleanData) {
   EngineCase c;
   train(c, "run");

@@ -1,4 +1,4 @@
-#include "fit_figures.hpp"
+#include "pair_loss.hpp"
 
 #include <ATen/ATen.h>
 
@@ -41,28 +41,21 @@ double loss_of(const DriftModel& model, Network& network, const Pairs& pairs, Ra
   return model.loss(prediction, level_G, model.encode(signal_GND), noise_GND, {}).item<double>();
 }
 
-double rms(const at::Tensor& values) { return values.to(at::kDouble).square().mean().sqrt().item<double>(); }
-
 }  // namespace
 
-FitFigures fit_figures(const DriftModel& model, Network& network, const Channel& channel, const ObservationBatch& rows, const Integration& how,
-                       RandomKey key) {
+double pair_loss(const DriftModel& model, Network& network, const Channel& channel, const ObservationBatch& rows, const Integration& how,
+                 RandomKey key) {
   const at::NoGradGuard no_grad;
   const at::Tensor ids_B = rows.row_numbers();
-  const RandomKey noise = key.derive(Purpose::kTransportNoise);
-  const at::Tensor restored_BD = model.transport(network, rows.lifted_BD, visible_latents(channel, rows.latents), how, noise, ids_B);
+  const at::Tensor restored_BD = model.transport(network, rows.lifted_BD, visible_latents(channel, rows.latents), how,
+                                                 key.derive(Purpose::kTransportNoise), ids_B);
   const FailureWatch watch(channel);
   Latents used;
   const at::Tensor simulated_BD = simulate_with_sources(channel, restored_BD, rows.latents, rows.latents, key, ids_B, &used);
   const at::Tensor weight_B = both_weights(rows.weight_B, watch.weight_B(restored_BD.size(0)));
   Pairs pairs{valid_rows(restored_BD, weight_B), valid_rows(simulated_BD, weight_B), {}};
   for (const auto& [name, values] : visible_latents(channel, used)) pairs.visible.emplace(name, valid_rows(values, weight_B));
-  const at::Tensor again_BD = model.transport(network, pairs.y_BD, pairs.visible, how, noise.derive(1), valid_rows(ids_B, weight_B));
-  FitFigures figures;
-  figures.loss = loss_of(model, network, pairs, key);
-  figures.residual_rms = rms(valid_rows(rows.lifted_BD, weight_B) - pairs.x_BD);
-  figures.redraw_rmse = rms(again_BD - pairs.x_BD);
-  return figures;
+  return loss_of(model, network, pairs, key);
 }
 
 }  // namespace unchannel
