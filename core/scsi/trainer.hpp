@@ -14,6 +14,7 @@
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
+#include "clean_signals.hpp"
 #include "gaussian_fit.hpp"
 #include "observations.hpp"
 #include "pool.hpp"
@@ -75,6 +76,7 @@ class Trainer {
   Observations observations_;
   ObservationBatch early_stop_;
   std::optional<DriftModel> model_;
+  std::optional<CleanSignals> clean_signals_;
   std::optional<TrainingBatcher> batcher_;
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;
