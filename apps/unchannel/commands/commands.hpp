@@ -7,6 +7,7 @@ class App;
 // Each function adds one subcommand; its callback runs the command and reports failure by an unchannel::Error.
 namespace unchannel {
 
+void add_curve_command(CLI::App& app);
 void add_degrade_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
@@ -14,6 +15,7 @@ void add_import_command(CLI::App& app);
 void add_import_array_commands(CLI::App& import);  // idx, mat and npy, below `import`
 void add_import_image_commands(CLI::App& import);  // cifar, images and tar, below `import`
 void add_info_command(CLI::App& app);
+void add_plan_command(CLI::App& app);
 void add_plugins_command(CLI::App& app);
 void add_plugins_check_commands(CLI::App& plugins);  // check and fuzz, below `plugins`
 void add_plugins_new_command(CLI::App& plugins);     // of the plugins command
