@@ -11,16 +11,16 @@
 namespace unchannel {
 namespace {
 
-/// The first `count` of these rows in an order that depends on the key only.
-std::vector<std::uint64_t> held_out_rows(const std::vector<std::uint64_t>& rows, std::uint64_t count, RandomKey key) {
+/// The first `count` rows of a permutation of [first, first + rows) that depends on the key only.
+std::vector<std::uint64_t> held_out_rows(std::uint64_t first, std::uint64_t rows, std::uint64_t count, RandomKey key) {
+  std::vector<std::uint64_t> order = row_range(first, rows);
   const RandomKey split_key = key.derive(Purpose::kSplit);
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranked;
-  ranked.reserve(rows.size());
-  for (const std::uint64_t row : rows) ranked.emplace_back(split_key.bits(row, 0), row);
-  std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(count), ranked.end());
-  std::vector<std::uint64_t> chosen;
-  for (std::uint64_t i = 0; i < count; ++i) chosen.push_back(ranked[i].second);
-  return chosen;
+  std::vector<std::uint64_t> rank(rows);
+  for (std::uint64_t i = 0; i < rows; ++i) rank[i] = split_key.bits(first + i, 0);
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [&](std::uint64_t a, std::uint64_t b) { return std::pair(rank[a - first], a) < std::pair(rank[b - first], b); });
+  order.resize(count);
+  return order;
 }
 
 }  // namespace
@@ -30,12 +30,13 @@ Observations::Observations(const DataSettings& settings, const Channel& channel,
   check<ConfigError>(rows_.count() > held_out + 16,
                      "{}: {} rows are too few for data.early_stop_rows = {} and data.test_rows = {}. Lower them or bring more data.",
                      settings.file(), rows_.count(), settings.early_stop_rows, settings.test_rows);
-  const std::vector<std::uint64_t> all = row_range(rows_.first(), rows_.count());
-  const std::vector<std::uint64_t> rows = held_out_rows(all, held_out, key);
+  const std::vector<std::uint64_t> rows = held_out_rows(rows_.first(), rows_.count(), held_out, key);
   early_stop_.assign(rows.begin(), rows.begin() + settings.early_stop_rows);
   test_.assign(rows.begin() + settings.early_stop_rows, rows.end());
   const std::set<std::uint64_t> excluded(rows.begin(), rows.end());
-  std::copy_if(all.begin(), all.end(), std::back_inserter(training_), [&](std::uint64_t row) { return !excluded.contains(row); });
+  for (std::uint64_t row = rows_.first(); row < rows_.first() + rows_.count(); ++row) {
+    if (!excluded.contains(row)) training_.push_back(row);
+  }
   StreamOptions options;
   options.key = key.derive(Purpose::kDataOrder).value();
   options.max_buffer_bytes = static_cast<std::uint64_t>(settings.buffer_mib) << 20;

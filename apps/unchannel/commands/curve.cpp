@@ -15,8 +15,8 @@
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/observed_rows.hpp>
 
-#include "../training.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {
@@ -54,8 +54,9 @@ std::vector<Member> members_of(const CurveArguments& arguments, const std::files
   return members;
 }
 
-report::CurveRun finish(const Member& member, const std::vector<std::string>& plugin_folders) {
-  train_run(member.config, member.folder, plugin_folders, std::filesystem::exists(RunFolder::checkpoint_path(member.folder)));
+report::CurveRun finish(const Member& member, const CurveArguments& arguments) {
+  const bool started = std::filesystem::exists(RunFolder::checkpoint_path(member.folder));
+  run_training(member.config, arguments.config, member.folder, started, arguments.plugin_folders);
   return report::curve_run(report::read_run_history(member.folder), member.config.train.data.rows, member.config.train.run.key,
                            member.folder.string());
 }
@@ -69,7 +70,7 @@ void curve(const CurveArguments& arguments) {
   std::vector<report::CurveRun> runs;
   for (const Member& member : members) {
     fmt::print(stderr, "curve: run {} of {}, {}\n", runs.size() + 1, members.size(), member.folder.string());
-    runs.push_back(finish(member, arguments.plugin_folders));
+    runs.push_back(finish(member, arguments));
   }
   nlohmann::json json = report::curve_json(runs);
   json["config"] = arguments.config;

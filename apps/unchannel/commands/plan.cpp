@@ -20,8 +20,8 @@
 #include <unchannel/scsi/recovery.hpp>
 #include <unchannel/scsi/trial.hpp>
 
-#include "../training.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <fmt/core.h>
 
-#include "../training.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {
@@ -22,7 +22,7 @@ std::filesystem::path default_run(const std::filesystem::path& config) { return 
 
 void train(const TrainArguments& arguments) {
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
-  train_run(RunConfig::read(arguments.config, arguments.overrides), run, arguments.plugin_folders, arguments.resume);
+  run_training(RunConfig::read(arguments.config, arguments.overrides), arguments.config, run, arguments.resume, arguments.plugin_folders);
   fmt::print("{}\n", run.string());
 }
 

@@ -67,17 +67,17 @@ void settle_precision(RunConfig& config, bool resume, const std::filesystem::pat
   precision = resume ? read_run_config(run).train.model.precision : native_precision();
 }
 
-void check_same_settings(RunConfig& config, const std::filesystem::path& run) {
+void check_same_settings(RunConfig& config, const std::string& config_name, const std::filesystem::path& run) {
   check<ConfigError>(read_run_config(run).to_toml() == config.to_toml(),
-                     "{}: was started with other settings than are given now; compare with {}. Resume with the same settings or start a new "
-                     "run.",
-                     run.string(), RunFolder::config_path(run).string());
+                     "{}: was started with other settings than {} gives now; compare with {}. Resume with the same settings or start a "
+                     "new run.",
+                     run.string(), config_name, RunFolder::config_path(run).string());
 }
 
-void train_in_folder(RunConfig& config, const Channel& channel, const std::filesystem::path& run, bool resume) {
+void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume) {
   RunFolder folder = resume ? RunFolder::resume(run) : RunFolder::create(run);
   settle_precision(config, resume, run);
-  if (resume) check_same_settings(config, run);
+  if (resume) check_same_settings(config, config_name, run);
   TerminalObserver terminal;
   Trainer trainer(config.train, channel, folder, terminal.observer());
   if (resume && std::filesystem::exists(folder.checkpoint_path())) {
@@ -98,7 +98,8 @@ void use_threads(const RunSettings& settings) {
   at::set_num_threads(settings.threads > 0 ? static_cast<int>(settings.threads) : static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-void train_run(RunConfig config, const std::filesystem::path& run, const std::vector<std::string>& plugin_folders, bool resume) {
+void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
+                  const std::vector<std::string>& plugin_folders) {
   use_threads(config.train.run);
   const std::unique_ptr<Channel> channel = open_channel(config, plugin_folders, config.train.data.file());
   // A restoration sees observations only: where these have another shape, the run must know the signals'.
@@ -106,7 +107,7 @@ void train_run(RunConfig config, const std::filesystem::path& run, const std::ve
     config.channel.signal_shape = channel->signal_shape();
   }
   try {
-    return train_in_folder(config, *channel, run, resume);
+    return train_in_folder(config, config_name, *channel, run, resume);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
