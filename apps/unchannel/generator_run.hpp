@@ -31,7 +31,5 @@ void check_generator_config(const RunConfig& config, const std::string& file);
 /// times that one step needs (2 for midpoint). Throws ConfigError when the number does not fit.
 std::int64_t sampling_steps(std::int64_t requested, std::int64_t levels, std::int64_t times_a_step);
 
-/// The observations that a generator's training reads beside its signals: one row of noise for each row of `signals`.
-void write_noise_observations(const std::filesystem::path& signals, const std::filesystem::path& output, std::uint64_t key);
 
 }  // namespace unchannel

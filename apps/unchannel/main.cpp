@@ -35,7 +35,9 @@ int run(int argc, char** argv) {
   unchannel::add_plugins_command(app);
   unchannel::add_simulate_command(app);
   unchannel::add_degrade_command(app);
+  unchannel::add_plan_command(app);
   unchannel::add_train_command(app);
+  unchannel::add_curve_command(app);
   unchannel::add_distil_command(app);
   unchannel::add_restore_command(app);
   unchannel::add_sample_command(app);
@@ -45,7 +47,7 @@ int run(int argc, char** argv) {
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
   // Only commands that poll: the others (evaluate, export, info, reference) are to end at once, as the shell's user expects.
-  for (const char* name : {"import", "plugins", "simulate", "degrade", "train", "distil", "restore", "sample", "baseline", "report"}) {
+  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "sample", "baseline", "report"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }
   unchannel::check_command_words(app, argc, argv);

@@ -34,8 +34,9 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   RunConfig config;
   file.fill([&](SettingsVisitor& visitor) { config.visit(visitor); });
   config.channel.read_places(file);
-  for (std::string* name : {&config.train.data.observations, &config.train.data.monitor_observations, &config.train.data.monitor_signals, &config.train.data.monitor_reference,
-                            &config.train.start.file}) {
+  DataSettings& data = config.train.data;
+  for (std::string* name : {&data.observations, &data.signals, &data.clean_signals, &data.monitor_observations, &data.monitor_signals,
+                            &data.monitor_reference, &config.train.start.file}) {
     if (!name->empty() && std::filesystem::path(*name).is_relative()) {
       *name = std::filesystem::absolute(file.folder() / *name).lexically_normal().string();
     }

@@ -92,8 +92,11 @@ Evaluation evaluate(const EvaluationInput& given) {
     const at::Tensor ssim_N = structural_similarity(input.restored_ND.reshape(shape), input.truth_ND.reshape(shape), result.data_range);
     result.ssim = {ssim_N.mean().item<double>(), ssim_N.std().item<double>() / std::sqrt(static_cast<double>(result.objects))};
   }
-  result.spread_error = bootstrap_spread_error(input.restored_ND, input.truth_ND);
-  result.spread_bias = spread_bias(input.restored_ND, input.truth_ND);
+  // A pixel that never varies, as corners of photographs on white ground, leaves no ratio of spreads.
+  if (pixel_spread(input.truth_ND).gt(0).all().item<bool>()) {
+    result.spread_error = bootstrap_spread_error(input.restored_ND, input.truth_ND);
+    result.spread_bias = spread_bias(input.restored_ND, input.truth_ND);
+  }
   result.sliced = input.reference_MD.defined() ? excess_against(input.reference_MD, input.restored_ND)
                                                : excess_sliced_w2_paired(input.restored_ND, input.truth_ND, fixed_directions(result.pixels));
   const TwoSampleOptions two_sample{.paired = true, .max_rows = 1000};

@@ -15,6 +15,7 @@
 
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
+#include <unchannel/base/temporary_folder.hpp>
 
 extern char** environ;
 
@@ -22,30 +23,6 @@ namespace unchannel::report {
 namespace {
 
 constexpr auto kTimeLimit = std::chrono::seconds(60);
-
-/// A folder only this user can read, removed with its content.
-class PrivateFolder {
- public:
-  PrivateFolder() {
-    std::error_code error;
-    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-    check<DataError>(!error, "TMPDIR: names no folder for the figures' temporary files: {}. Set it to a writable folder.", error.message());
-    std::string pattern = (parent / "unchannel-figure-XXXXXX").string();
-    const char* made = mkdtemp(pattern.data());
-    check<DataError>(made != nullptr, "{}: cannot make a temporary folder: {}. Set TMPDIR to a writable folder.", pattern, std::strerror(errno));
-    path_ = pattern;
-  }
-  PrivateFolder(const PrivateFolder&) = delete;
-  PrivateFolder& operator=(const PrivateFolder&) = delete;
-  ~PrivateFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// posix_spawn's list of what to open in the child.
 class FileActions {
@@ -81,8 +58,9 @@ int wait_for(pid_t child) {
 }  // namespace
 
 std::string run_gnuplot(const std::string& script, const std::string& program) {
-  const PrivateFolder folder;
-  const std::string script_path = folder.file("figure.gp"), out_path = folder.file("out"), error_path = folder.file("error");
+  const TemporaryFolder folder("figure");
+  const auto file_of = [&](const char* name) { return (folder.path() / name).string(); };
+  const std::string script_path = file_of("figure.gp"), out_path = file_of("out"), error_path = file_of("error");
   {
     std::ofstream file(script_path, std::ios::binary);
     file << script;

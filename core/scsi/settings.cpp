@@ -11,6 +11,14 @@ constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
 
 void DataSettings::visit(SettingsVisitor& visitor) {
   visitor.text({"observations", "HDF5 file with /observations [N, D]; a path relative to this configuration file."}, observations);
+  visitor.text({"signals",
+                "Benchmarks only, instead of observations: HDF5 file with clean /signals. Row i is observed through the channel whenever it is "
+                "read, as `unchannel simulate --key simulation_key` would."},
+               signals);
+  visitor.integer({"simulation_key", "signals: key of these simulations."}, simulation_key, 0, kAny);
+  visitor.integer({"first_row", "First row of the file that is used; with rows, for parts of one file and for data-size curves."}, first_row, 0, kAny);
+  visitor.integer({"rows", "Rows of the file that are used; 0: all from first_row on.", "rows"}, rows, 0, kAny);
+  visitor.text({"clean_signals", "HDF5 file with clean /signals that belong to no observation; see scsi.clean_share."}, clean_signals);
   visitor.integer({"early_stop_rows", "Observations held out for the consistency gap."}, early_stop_rows, 16, kAny);
   visitor.integer({"test_rows", "Observations held out for the final figures; used once.", "rows"}, test_rows, 16, kAny);
   visitor.integer({"buffer_mib", "Memory of the shuffling window over the file.", "MiB"}, buffer_mib, 1, 1 << 20);
@@ -27,6 +35,8 @@ void ScsiSettings::visit(SettingsVisitor& visitor) {
   visitor.integer({"batch", "Signals simulated in one step."}, batch, 1, 1 << 20);
   visitor.integer({"resamples", "Times drawn for each simulated pair; network rows a step = batch * resamples."}, resamples, 1, 1024);
   visitor.number({"mixture", "Probability p that the re-simulated observation is used, else the real one."}, mixture, 0.0, 1.0);
+  visitor.number({"clean_share", "Share of the signals of a step that comes from data.clean_signals instead of the pool; they go through the channel alike."},
+                 clean_share, 0.0, 1.0);
   visitor.integer({"pool", "Transported signals kept for reuse; at most the training rows."}, pool, 1, kAny);
   visitor.integer({"refresh_every", "Inner steps between two refreshes of a part of the pool; 0: never (oracle on paired data)."},
                   refresh_every, 0, kAny);
@@ -49,8 +59,8 @@ void StartSettings::visit(SettingsVisitor& visitor) {
   visitor.choice({"kind",
                   "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved; where a visible latent tells for each "
                   "place what happened there, as a mask does, and model.space is \"elements\", every observation with its own latent. "
-                  "pseudo_inverse: least squares, for channels with mean and vjp. file: given signals."},
-                 kind, {"observation", "linear", "pseudo_inverse", "file"});
+                  "pseudo_inverse: least squares, for channels with mean and vjp. file: given signals. truth: data.signals."},
+                 kind, {"observation", "linear", "pseudo_inverse", "file", "truth"});
   visitor.choice({"basis",
                   "observations: leading directions of the observations. response: directions that the channel lets through best, found by "
                   "probing it; for channels that smear more finely structured signals."},
@@ -97,7 +107,11 @@ void TrainSettings::visit(SettingsVisitor& visitor) {
 }
 
 void TrainSettings::check_consistency() const {
-  check<ConfigError>(!data.observations.empty(), "data.observations is missing; name the HDF5 file with the observations.");
+  check<ConfigError>(!data.file().empty(), "data.observations is missing; name the HDF5 file with the observations.");
+  check<ConfigError>(data.observations.empty() || data.signals.empty(),
+                     "data.observations and data.signals both say where observations come from; give exactly one of them.");
+  check<ConfigError>((scsi.clean_share > 0.0) == !data.clean_signals.empty(),
+                     "data.clean_signals and scsi.clean_share belong together; give both or neither.");
   check<ConfigError>(data.monitor_observations.empty() == data.monitor_signals.empty(),
                      "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
   check<ConfigError>(data.monitor_reference.empty() || !data.monitor_signals.empty(),
@@ -120,8 +134,11 @@ void TrainSettings::check_consistency() const {
   check<ConfigError>(!start.filter_basis || start.variances == "held_out", "start.filter_basis needs start.variances = \"held_out\".");
   check<ConfigError>(model.space != "basis" || (start.kind != "observation" && start.kind != "pseudo_inverse"),
                      "model.space = \"basis\" needs a fitted Gaussian; set start.kind = \"linear\" or model.space = \"elements\".");
-  check<ConfigError>(scsi.refresh_every > 0 || start.kind == "file",
-                     "scsi.refresh_every = 0 trains on fixed pairs and needs start.kind = \"file\" with clean signals.");
+  check<ConfigError>(start.kind != "truth" || !data.signals.empty(),
+                     "start.kind = \"truth\" fills the pool with the clean signals of data.signals; name that file instead of data.observations.");
+  check<ConfigError>(scsi.refresh_every > 0 || start.kind == "file" || start.kind == "truth",
+                     "scsi.refresh_every = 0 trains on fixed pairs and needs clean signals: start.kind = \"truth\" with data.signals, or "
+                     "start.kind = \"file\" with start.file.");
 }
 
 }  // namespace unchannel

@@ -13,6 +13,11 @@ namespace unchannel {
 /// Which observations are used, and how they are split.
 struct DataSettings {
   std::string observations;
+  std::string signals;
+  std::int64_t simulation_key = 1;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  std::string clean_signals;
   std::int64_t early_stop_rows = 512;
   std::int64_t test_rows = 512;
   std::int64_t buffer_mib = 64;
@@ -21,6 +26,8 @@ struct DataSettings {
   std::string monitor_reference;
   std::int64_t monitor_rows = 1024;
 
+  /// The file that has the rows: observations, or the signals they are simulated from.
+  const std::string& file() const { return signals.empty() ? observations : signals; }
   void visit(SettingsVisitor& visitor);
 };
 
@@ -30,6 +37,7 @@ struct ScsiSettings {
   std::int64_t batch = 512;
   std::int64_t resamples = 2;
   double mixture = 0.9;
+  double clean_share = 0.0;
   std::int64_t pool = 12000;
   std::int64_t refresh_every = 8;
   std::int64_t refresh_rows = 1500;

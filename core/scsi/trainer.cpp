@@ -6,32 +6,22 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/measurement/least_squares.hpp>
 #include <unchannel/metrics/evaluation.hpp>
 
+#include "cost_estimate.hpp"
 #include "pair_loss.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
 namespace {
 
-/// A backward pass costs two forward passes (METHOD: one network call = one forward on the stated batch).
-constexpr std::int64_t kCallsPerStep = 3;
 constexpr double kLossHorizonSteps = 100.0;
-/// Held-out and training rows whose losses are compared at each evaluation: a transport of each is what they cost.
-constexpr std::int64_t kComparedRows = 256;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-std::vector<std::uint64_t> first_rows(std::uint64_t count) {
-  std::vector<std::uint64_t> rows(count);
-  std::iota(rows.begin(), rows.end(), std::uint64_t{0});
-  return rows;
-}
 
 ObservationBatch rows_between(const ObservationBatch& rows, std::int64_t begin, std::int64_t end) {
   ObservationBatch part;
@@ -56,6 +46,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
       seen_rows_(observations_.training_sample(std::min(kComparedRows, settings.data.early_stop_rows))),
       pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
   settings_.check_consistency();
+  if (!settings_.data.clean_signals.empty()) clean_signals_.emplace(settings_.data, channel_);
   if (settings_.data.monitor_observations.empty()) return;
   const DatasetReader observed(settings_.data.monitor_observations, DatasetKind::observations);
   const DatasetReader signals(settings_.data.monitor_signals, DatasetKind::signals);
@@ -63,7 +54,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
                     signals.rows(), settings_.data.monitor_observations, observed.rows());
   check_row_size(observed, channel_);
   check_row_size(signals, channel_);
-  const auto rows = first_rows(std::min<std::uint64_t>(observed.rows(), static_cast<std::uint64_t>(settings_.data.monitor_rows)));
+  const auto rows = row_range(0, std::min<std::uint64_t>(observed.rows(), static_cast<std::uint64_t>(settings_.data.monitor_rows)));
   monitor_observations_ = read_rows(observed, rows);
   monitor_signals_ = read_rows(signals, rows);
   for (const LatentSpec& spec : channel_.latents()) {
@@ -74,7 +65,7 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
   if (settings_.data.monitor_reference.empty()) return;
   const DatasetReader reference(settings_.data.monitor_reference, DatasetKind::signals);
   check_row_size(reference, channel_);
-  monitor_reference_ = read_rows(reference, first_rows(reference.rows()));
+  monitor_reference_ = read_rows(reference, row_range(0, reference.rows()));
 }
 
 Trainer::~Trainer() = default;
@@ -119,7 +110,7 @@ void Trainer::start() {
   ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
-  batcher_.emplace(settings_.scsi, channel_, *model_, key_);
+  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
   fill_pool();
   say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), early_stop_.lifted_BD.size(1),
                   student_->parameter_count()));
@@ -144,6 +135,7 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
     return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), settings_.transport.in_training(0.0),
                              key, batch.row_numbers());
   }
+  if (settings_.start.kind == "truth") return read_rows(observations_.reader(), batch.rows);
   const DatasetReader reader(settings_.start.file, DatasetKind::signals);
   check<ShapeError>(reader.rows() == observations_.reader().rows(),
                     "start.file {} has {} rows; the observations have {}, and row i must "
@@ -200,7 +192,7 @@ void Trainer::resume() {
     throw DataError(fmt::format("{}: a tensor is missing; it was written by another version. Start a new run or resume with that version.",
                                 folder_.checkpoint_path().string()));
   }
-  batcher_.emplace(settings_.scsi, channel_, *model_, key_);
+  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
   folder_.cut_metrics(step_);
 }
 
@@ -273,7 +265,8 @@ ObservationBatch Trainer::next_rows(std::int64_t count) {
 
 void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
-  const Integration how = settings_.transport.in_training(static_cast<double>(step_) / static_cast<double>(settings_.scsi.steps));
+  const double progress = static_cast<double>(step_) / static_cast<double>(settings_.scsi.steps);
+  const Integration how = settings_.transport.in_training(progress);
   const ObservationBatch batch = next_rows(rows);
   const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
   const at::Tensor signals =
@@ -282,7 +275,7 @@ void Trainer::refresh_pool() {
   const double omega = settings_.scsi.over_relaxation;
   pool_.add(batch, omega > 0.0 ? pool_.over_relaxed(batch, signals, omega) : signals);
   refreshed_at_ = step_;
-  network_calls_ += how.drift_calls() * rows / (settings_.scsi.batch * settings_.scsi.resamples);
+  network_calls_ += calls_per_refresh(settings_, rows, progress);
 }
 
 metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {

@@ -14,6 +14,7 @@
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
+#include "clean_signals.hpp"
 #include "gaussian_fit.hpp"
 #include "latent_gaussian.hpp"
 #include "observations.hpp"
@@ -82,6 +83,7 @@ class Trainer {
   ObservationBatch early_stop_, seen_rows_;  // held out, and as many training rows to compare with
   std::optional<LatentGaussian> latent_start_;
   std::optional<DriftModel> model_;
+  std::optional<CleanSignals> clean_signals_;
   std::optional<TrainingBatcher> batcher_;
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;

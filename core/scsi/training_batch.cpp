@@ -84,6 +84,14 @@ at::Tensor simulate_with_sources(const Channel& channel, const at::Tensor& x_BD,
   return lifted_BD;
 }
 
+/// Which signals of the step are clean ones, bool [S]; undefined when there is no clean share.
+at::Tensor TrainingBatcher::draw_clean(std::int64_t step) const {
+  if (settings_.clean_share == 0.0) return {};
+  at::Tensor u_S = at::empty({settings_.batch}, at::kFloat);
+  clean_key().uniform(static_cast<std::uint64_t>(step), 0, static_cast<std::uint32_t>(settings_.batch), u_S.data_ptr<float>());
+  return u_S.lt(settings_.clean_share);
+}
+
 TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_t step) const {
   const auto id = static_cast<std::uint64_t>(step);
   const std::int64_t count = settings_.batch;
@@ -93,18 +101,27 @@ TrainingBatcher::Pairs TrainingBatcher::draw_pairs(const Pool& pool, std::int64_
   Pairs pairs;
   pairs.x_SD = pool.signals(index_S);
   pairs.learner_S = learners_of(pool.rows(index_S), step, model_.settings());
-  const Latents own = pool.latents(index_S);
+  Latents own = pool.latents(index_S);
   const Latents bootstrapped = own.empty() ? Latents{} : pool.latents(draw_indices(pool_key, id, 2, count, pool.size()));
+  at::Tensor pool_weight_S = pool.weights(index_S);
+  const at::Tensor clean_S = draw_clean(step);
+  if (clean_S.defined()) {
+    const at::Tensor clean_row_S = draw_indices(clean_key(), id, 1, count, clean_->count());
+    pairs.x_SD = where_rows(clean_S, clean_->rows(clean_row_S), pairs.x_SD);
+    for (auto& [name, values] : own) values = where_rows(clean_S, bootstrapped.at(name), values);
+    if (pool_weight_S.defined()) pool_weight_S = at::where(clean_S, at::ones_like(pool_weight_S), pool_weight_S);
+  }
   const at::Tensor ids_S = at::arange(step * count, (step + 1) * count, at::kLong);
   Latents used;
   const FailureWatch watch(channel_);
   pairs.y_SD = simulate_with_sources(channel_, pairs.x_SD, own, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S, &used);
   pairs.visible = visible_latents(channel_, used);
-  pairs.weight_S = both_weights(pool.weights(index_S), watch.weight_B(count));
+  pairs.weight_S = both_weights(pool_weight_S, watch.weight_B(count));
   if (settings_.mixture < 1.0) {
     at::Tensor u_S = at::empty({count}, at::kFloat);
     key_.derive(Purpose::kMixture).uniform(id, 0, static_cast<std::uint32_t>(count), u_S.data_ptr<float>());
-    const at::Tensor real_S = u_S.ge(settings_.mixture);
+    at::Tensor real_S = u_S.ge(settings_.mixture);
+    if (clean_S.defined()) real_S = real_S.logical_and(clean_S.logical_not());
     pairs.y_SD = where_rows(real_S, pool.observations(index_S), pairs.y_SD);
     for (auto& [name, values] : pairs.visible) values = where_rows(real_S, own.at(name), values);
   }

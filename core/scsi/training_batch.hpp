@@ -7,6 +7,7 @@
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
+#include "clean_signals.hpp"
 #include "pool.hpp"
 #include "settings.hpp"
 
@@ -24,11 +25,14 @@ struct TrainingBatch {
 };
 
 /// Draws step `step`'s batch, a pure function of (key, step) and the pool: S = batch signals from the pool, one simulation of
-/// each with fresh latents (with probability 1−p the real observation instead), each pair used at `resamples` times.
+/// each with fresh latents (with probability 1−p the real observation instead), each pair used at `resamples` times. A share
+/// `clean_share` of the signals are clean ones: no observation belongs to them, so they are always simulated, with latents of any pool row
+/// where the channel does not draw them.
 class TrainingBatcher {
  public:
-  TrainingBatcher(const ScsiSettings& settings, const Channel& channel, const DriftModel& model, RandomKey key)
-      : settings_(settings), channel_(channel), model_(model), key_(key) {}
+  /// `clean` may be null where clean_share is 0; it must outlive the batcher.
+  TrainingBatcher(const ScsiSettings& settings, const Channel& channel, const DriftModel& model, RandomKey key, const CleanSignals* clean)
+      : settings_(settings), channel_(channel), model_(model), key_(key), clean_(clean) {}
 
   TrainingBatch draw(const Pool& pool, std::int64_t step) const;
 
@@ -41,11 +45,14 @@ class TrainingBatcher {
     Latents visible;
   };
   Pairs draw_pairs(const Pool& pool, std::int64_t step) const;
+  at::Tensor draw_clean(std::int64_t step) const;
+  RandomKey clean_key() const { return key_.derive(Purpose::kMixture).derive(std::uint64_t{1}); }
 
   ScsiSettings settings_;
   const Channel& channel_;
   const DriftModel& model_;
   RandomKey key_;
+  const CleanSignals* clean_;
 };
 
 /// The member of a committee that transports each observation row and never learns from it; undefined for a single network.

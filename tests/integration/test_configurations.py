@@ -9,14 +9,26 @@ import test_degrade
 CONFIGS = program.ROOT / "configs"
 
 
-def write_signals(path, pixels):
+def signal_shape(config):
+    """The shape of a row that a configuration's channel and network take."""
+    if config["channel"]["id"] == "org.unchannel.spectrograph":
+        return (1024,)
+    if config["model"]["family"] == "unet2d":
+        size = 64 if "ct/" in config["data"]["signals"] or "faces/" in config["data"]["signals"] else 28
+        return (3 if "cifar10/" in config["data"]["signals"] else 1, size, size)
+    return (2,)
+
+
+def write_signals(path, shape):
     """A few smooth positive rows, with what a channel may want from the data beside them."""
     import h5py
     import numpy
 
+    pixels = int(numpy.prod(shape))
     x = numpy.linspace(0.0, 6.0, pixels)
+    rows = (0.6 + 0.3 * numpy.sin(x)[None, :] * numpy.linspace(0.5, 1.0, 4)[:, None]).astype("f4")
     with h5py.File(path, "w") as file:
-        file["signals"] = (2.0 + numpy.sin(x)[None, :] * numpy.linspace(0.5, 1.0, 4)[:, None]).astype("f4")
+        file["signals"] = rows.reshape(4, *shape)
         file["latents/ivar"] = numpy.full((4, pixels), 100.0, "f4")
         file["latents/mask"] = numpy.zeros((4, pixels), "f4")
 
@@ -30,19 +42,23 @@ class EveryConfiguration(unittest.TestCase):
         self.addCleanup(work.close)
         names = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.toml"))
         self.assertIn("quasar/high_resolution_low_snr_offset.toml", names)
+        self.assertIn("images/mask_small.toml", names)
         for name in names:
             with self.subTest(name):
-                pixels = 1024 if tomllib.loads((CONFIGS / name).read_text())["channel"]["id"] == "org.unchannel.spectrograph" else 2
-                write_signals(work / "signals.h5", pixels)
+                config = tomllib.loads((CONFIGS / name).read_text())
+                write_signals(work / "signals.h5", signal_shape(config))
                 program.expect_ok("simulate", CONFIGS / name, "--input", work / "signals.h5", "--key", 1, "--output", work / "observed.h5")
                 with h5py.File(work / "observed.h5") as file:
-                    self.assertEqual(file["observations"].shape, (4, pixels))
+                    expected = (4, *signal_shape(config))
+                    if config["channel"]["id"] == "org.unchannel.tomography":  # as many bins as see every line
+                        expected = (4, config["channel"]["parameters"]["views"], file["observations"].shape[2])
+                    self.assertEqual(file["observations"].shape, expected)
                     self.assertTrue(numpy.isfinite(file["observations"][:]).all())
 
     def test_a_mistyped_key_is_found(self):
         work = program.Workspace()
         self.addCleanup(work.close)
-        write_signals(work / "signals.h5", 1024)
+        write_signals(work / "signals.h5", (1024,))
         for name in ("quasar/low_resolution_high_snr_offset.toml", "smoke/boss.toml"):
             text = (CONFIGS / name).read_text()
             (work / "mistyped.toml").write_text(text.replace("refresh_rows", "refresh_row", 1))

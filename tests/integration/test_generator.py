@@ -15,7 +15,7 @@ ROWS = 20000
 
 GENERATOR = """
 [data]
-observations = "noise.h5"
+signals = "signals.h5"
 early_stop_rows = 64
 test_rows = 64
 [channel]
@@ -32,8 +32,7 @@ solver = "multistep"
 steps = 8
 restore_steps = 16
 [start]
-kind = "file"
-file = "signals.h5"
+kind = "truth"
 [scsi]
 steps = 800
 batch = 500
@@ -82,7 +81,6 @@ class Generator(unittest.TestCase):
                 file["object_id"] = numpy.arange(len(rows)) + 70
         (cls.work / "generator.toml").write_text(GENERATOR)
         (cls.work / "measurement.toml").write_text(MEASUREMENT)
-        program.expect_ok("simulate", cls.work / "generator.toml", "--input", cls.work / "signals.h5", "--key", 1, "--output", cls.work / "noise.h5")
         program.expect_ok("simulate", cls.work / "measurement.toml", "--input", cls.work / "truth.h5", "--key", 2, "--output", cls.work / "observed.h5")
         program.expect_ok("train", cls.work / "generator.toml", "--run", cls.work / "first" / "generator")
 

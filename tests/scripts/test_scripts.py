@@ -14,7 +14,7 @@ def run(*command, **options):
 
 class Scripts(unittest.TestCase):
     def test_every_script_has_help_and_a_usage_line(self):
-        for name in ("setup", "build", "test", "demo", "bench", "format", "reference"):
+        for name in ("setup", "build", "test", "demo", "bench", "data", "format", "reference"):
             done = run(os.path.join(ROOT, "script", name), "--help")
             self.assertEqual(done.returncode, 0, name)
             self.assertIn(f"usage: script/{name}", done.stdout)

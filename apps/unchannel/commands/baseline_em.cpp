@@ -53,6 +53,7 @@ Em open_em(const EmArguments& arguments) {
   RunConfig config = RunConfig::read(arguments.config, arguments.overrides), generator = RunConfig::read(arguments.generator, {});
   check_generator_config(generator, arguments.generator);
   const std::string file = config.train.data.observations;
+  check<ConfigError>(!file.empty(), "{}: baseline em draws signals given stored observations; name their file in data.observations.", arguments.config);
   std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, file);
   PosteriorSettings settings = arguments.settings;
   settings.noise_sigma = noise_sigma_of(*channel, settings.noise_sigma);
@@ -163,15 +164,13 @@ void name_generator(const Em& em, std::int64_t round) {
 
 void run_round(const Em& em, const RunFolder& folder, std::int64_t round) {
   const double began_s = now_s();
-  const fs::path own = em.folder(round), signals = own / "signals.h5", noise = own / "noise.h5";
+  const fs::path own = em.folder(round), signals = own / "signals.h5";
   std::error_code error;
   fs::create_directories(own, error);
   check<DataError>(!error, "{}: cannot be created: {}.", own.string(), error.message());
   if (!fs::exists(signals)) write_round_signals(em, round, signals);
-  if (!fs::exists(noise)) write_noise_observations(signals, noise, em.settings.key + static_cast<std::uint64_t>(round));
   RunConfig config = em.generator;
-  config.train.data.observations = fs::absolute(noise).lexically_normal().string();
-  config.train.start.file = fs::absolute(signals).lexically_normal().string();
+  config.train.data.signals = fs::absolute(signals).lexically_normal().string();
   config.train.run.key += round;
   run_training(config, em.arguments.generator, own, fs::exists(RunFolder::config_path(own)), em.arguments.plugin_folders);
   name_generator(em, round);

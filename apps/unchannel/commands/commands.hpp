@@ -9,6 +9,7 @@ namespace unchannel {
 
 void add_baseline_command(CLI::App& app);
 void add_baseline_em_command(CLI::App& baseline);  // em, below `baseline`
+void add_curve_command(CLI::App& app);
 void add_degrade_command(CLI::App& app);
 void add_distil_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
@@ -17,6 +18,7 @@ void add_import_command(CLI::App& app);
 void add_import_array_commands(CLI::App& import);  // idx, mat and npy, below `import`
 void add_import_image_commands(CLI::App& import);  // cifar, images and tar, below `import`
 void add_info_command(CLI::App& app);
+void add_plan_command(CLI::App& app);
 void add_plugins_command(CLI::App& app);
 void add_plugins_check_commands(CLI::App& plugins);  // check and fuzz, below `plugins`
 void add_plugins_new_command(CLI::App& plugins);     // of the plugins command

@@ -1,5 +1,3 @@
-#include <ATen/Parallel.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "../run_config.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {
@@ -25,8 +24,8 @@ struct DistilArguments {
 
 void distil_run(const DistilArguments& arguments) {
   const RunConfig config = read_run_config(arguments.run);
-  if (config.train.run.threads > 0) at::set_num_threads(static_cast<int>(config.train.run.threads));
-  const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, config.train.data.observations);
+  use_threads(config.train.run);
+  const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, config.train.data.file());
   const TrainedModel trained = open_trained_model(arguments.run, config.train.model, config.train.interpolant);
   const Observations observations(config.train.data, *channel, RandomKey(static_cast<std::uint64_t>(config.train.run.key)));
   Progress bar("distil", arguments.settings.steps);

@@ -111,7 +111,7 @@ void make_report(const ReportArguments& arguments) {
   const std::filesystem::path run_path = arguments.run;
   const report::RunHistory history = report::read_run_history(run_path);
   const RunConfig config = read_run_config(run_path);
-  const OpenRun run = open_run(run_path, arguments.plugin_folders, arguments.input.empty() ? config.train.data.observations : arguments.input);
+  const OpenRun run = open_run(run_path, arguments.plugin_folders, arguments.input.empty() ? config.train.data.file() : arguments.input);
   report::HtmlPage page("Restoration by self-consistent stochastic interpolants", fmt::format("run {} at step {}", run_path.string(), run.trained.step));
   nlohmann::json json = {{"run", run_path.string()}, {"step", run.trained.step}};
 

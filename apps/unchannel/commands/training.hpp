@@ -8,9 +8,13 @@
 
 namespace unchannel {
 
-/// What `train` does: trains `config` in the folder `run`, or continues the run that is there, with progress on standard error.
-/// `config_name`: where the configuration comes from, for messages. Defined in train.cpp.
+/// What `train` does: trains `config` in the folder `run`, or continues the run that is there, with progress on standard error; a finished run
+/// is left as it is. `config_name`: where the configuration comes from, for messages. Throws what Trainer throws, ConfigError when a resumed
+/// run was started with other settings, OutOfMemoryError naming sizes that would fit.
 void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
                   const std::vector<std::string>& plugin_folders);
+
+/// Sets ATen's threads to run.threads, or to those of the machine.
+void use_threads(const RunSettings& settings);
 
 }  // namespace unchannel

@@ -9,8 +9,8 @@
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/baselines/factor_analysis.hpp>
 #include <unchannel/baselines/tikhonov.hpp>
-#include <unchannel/data/dataset.hpp>
 #include <unchannel/measurement/least_squares.hpp>
+#include <unchannel/scsi/observed_rows.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 
 namespace unchannel {
@@ -112,11 +112,10 @@ at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
     check<ConfigError>(spec.source == LatentSource::kFresh, "the latent '{}' comes with the data: this factor analysis needs one response and white noise",
                        spec.name);
   }
-  const DatasetReader reader(run.config.train.data.observations, DatasetKind::observations);
-  std::vector<std::uint64_t> rows(std::min(reader.rows(), kFactorAnalysisRows));
-  for (std::size_t row = 0; row < rows.size(); ++row) rows[row] = row;
+  const ObservedRows observed(run.config.train.data, *run.channel);
+  const at::Tensor raw_NM = observed.read(row_range(observed.first(), std::min(observed.count(), kFactorAnalysisRows))).raw_BM;
   const auto response = baselines::probe_response(*run.channel, mean_latents(*run.channel, objects, 1));
-  return baselines::FactorAnalysis::fit(read_rows(reader, rows), response).restore(objects.batch.raw_BM);
+  return baselines::FactorAnalysis::fit(raw_NM, response).restore(objects.batch.raw_BM);
 }
 
 at::Tensor tikhonov_tuned_on_truth(const OpenRun& run, const ReportObjects& objects) {

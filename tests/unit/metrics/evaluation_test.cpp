@@ -39,6 +39,16 @@ TEST(Evaluation, MaskedPixelsAndEmptyObjectsAreLeftOut) {
   EXPECT_THROW(evaluate({.restored_ND = restored, .truth_ND = truth, .valid_ND = valid * 0}), DataError);
 }
 
+TEST(Evaluation, ATruthWithAConstantPixelHasNoSpreadErrorAndAllOtherFigures) {
+  const at::Tensor truth = normals(50, 10, 1), restored = 0.8 * truth;
+  truth.select(1, 3).fill_(-1.0);
+  const Evaluation all = evaluate({.restored_ND = restored, .truth_ND = truth});
+  EXPECT_FALSE(all.spread_error.has_value());
+  EXPECT_FALSE(all.spread_bias.has_value());
+  EXPECT_TRUE(all.energy_distance.has_value());
+  EXPECT_NEAR(all.rmse.value, rmse(restored, truth), 1e-12);
+}
+
 TEST(Evaluation, TheReferencesOwnNoiseComesOffTheError) {
   const at::Tensor signal = normals(2000, 10, 3), noise = 0.5 * normals(2000, 10, 4), error = 0.3 * normals(2000, 10, 5);
   const Evaluation result = evaluate({.restored_ND = signal + error, .truth_ND = signal + noise, .truth_variance_ND = at::full({2000, 10}, 0.25)});

@@ -1,0 +1,120 @@
+#include "training.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include <fmt/core.h>
+
+#include <unchannel/base/error.hpp>
+#include <unchannel/base/progress.hpp>
+#include <unchannel/base/sha256.hpp>
+#include <unchannel/base/stop_signal.hpp>
+#include <unchannel/nn/autocast.hpp>
+#include <unchannel/run/run_folder.hpp>
+#include <unchannel/scsi/memory_model.hpp>
+#include <unchannel/scsi/trainer.hpp>
+#include <unchannel/scsi/trial.hpp>
+
+namespace unchannel {
+namespace {
+
+nlohmann::json provenance(const RunConfig& config, const Channel& channel) {
+  const DataSettings& data = config.train.data;
+  const std::string kind = data.signals.empty() ? "observations" : "signals";
+  return {{"unchannel_version", UNCHANNEL_VERSION},
+          {"git", UNCHANNEL_GIT_REVISION},
+          {"torch", at::show_config().substr(0, at::show_config().find('\n'))},
+          {"threads", at::get_num_threads()},
+          {"channel", channel.configuration()},
+          {kind, data.file()},
+          {kind + "_sha256", sha256_file(data.file())}};
+}
+
+/// One progress line at a time: a new one begins whenever the total or the phase changes.
+class TerminalObserver {
+ public:
+  TrainingObserver observer() {
+    TrainingObserver result;
+    result.message = [this](const std::string& text) {
+      bar_.reset();
+      fmt::print(stderr, "{}\n", text);
+    };
+    result.progress = [this](std::int64_t step, std::int64_t total, const std::string& note) {
+      const bool start = note == "linear start";
+      if (!bar_ || start != start_) bar_.emplace(start ? "start" : "train", total);
+      start_ = start;
+      bar_->update(step, note);
+      if (step == total) bar_->finish();
+    };
+    result.stop_requested = stop_requested;
+    return result;
+  }
+
+ private:
+  std::optional<Progress> bar_;
+  bool start_ = false;
+};
+
+/// "auto" is decided once, when a run starts: a resumed one must not change its arithmetic.
+void settle_precision(RunConfig& config, bool resume, const std::filesystem::path& run) {
+  std::string& precision = config.train.model.precision;
+  if (precision != "auto") return;
+  precision = resume ? read_run_config(run).train.model.precision : native_precision();
+}
+
+void check_same_settings(RunConfig& config, const std::string& config_name, const std::filesystem::path& run) {
+  check<ConfigError>(read_run_config(run).to_toml() == config.to_toml(),
+                     "{}: was started with other settings than {} gives now; compare with {}. Resume with the same settings or start a "
+                     "new run.",
+                     run.string(), config_name, RunFolder::config_path(run).string());
+}
+
+void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume) {
+  RunFolder folder = resume ? RunFolder::resume(run) : RunFolder::create(run);
+  settle_precision(config, resume, run);
+  if (resume) check_same_settings(config, config_name, run);
+  TerminalObserver terminal;
+  Trainer trainer(config.train, channel, folder, terminal.observer());
+  if (resume && std::filesystem::exists(folder.checkpoint_path())) {
+    trainer.resume();
+    fmt::print(stderr, "resuming at step {}\n", trainer.step());
+  } else {
+    folder.write_config(config.to_toml());
+    folder.write_provenance(provenance(config, channel));
+    trainer.start();  // without a checkpoint there is nothing to save: a stop may cancel a plugin's call
+  }
+  const CancellationDeferral deferral;
+  trainer.run();
+}
+
+}  // namespace
+
+void use_threads(const RunSettings& settings) {
+  at::set_num_threads(settings.threads > 0 ? static_cast<int>(settings.threads) : static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
+                  const std::vector<std::string>& plugin_folders) {
+  use_threads(config.train.run);
+  const std::unique_ptr<Channel> channel = open_channel(config, plugin_folders, config.train.data.file());
+  // A restoration sees observations only: where these have another shape, the run must know the signals'.
+  if (!config.train.data.signals.empty() && channel->signal_shape() != channel->observation_shape()) {
+    config.channel.signal_shape = channel->signal_shape();
+  }
+  try {
+    return train_in_folder(config, config_name, *channel, run, resume);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error.what())) throw;
+  }
+  // Here everything the training held is free again, so that a few small steps can show what a larger one needs.
+  throw OutOfMemoryError(memory_advice(config.train, *channel));
+}
+
+}  // namespace unchannel

@@ -1,0 +1,51 @@
+#include "cost_estimate.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace unchannel {
+namespace {
+
+/// Multiples of `every` in [first, end).
+std::int64_t multiples(std::int64_t every, std::int64_t first, std::int64_t end) {
+  const auto below = [every](std::int64_t bound) { return bound <= 0 ? 0 : (bound - 1) / every + 1; };
+  return std::max<std::int64_t>(0, below(end) - below(first));
+}
+
+}  // namespace
+
+std::int64_t calls_per_refresh(const TrainSettings& settings, std::int64_t rows, double progress) {
+  return settings.transport.in_training(progress).drift_calls() * rows / (settings.scsi.batch * settings.scsi.resamples);
+}
+
+CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& trial) {
+  const ScsiSettings& scsi = settings.scsi;
+  const DataSettings& data = settings.data;
+  const std::int64_t pool = std::min(scsi.pool, trial.training_rows), rows = std::min(scsi.refresh_rows, pool);
+  CostEstimate cost;
+  // The first refreshes may be coarse: step / steps < coarse_share, as the trainer counts.
+  const auto coarse_end = static_cast<std::int64_t>(std::ceil(settings.transport.coarse_share * static_cast<double>(scsi.steps)));
+  const std::int64_t middle = std::clamp(coarse_end, scsi.first_refresh, std::max(scsi.first_refresh, scsi.steps));
+  const std::int64_t coarse = scsi.refresh_every > 0 ? multiples(scsi.refresh_every, scsi.first_refresh, middle) : 0;
+  const std::int64_t fine = scsi.refresh_every > 0 ? multiples(scsi.refresh_every, middle, scsi.steps) : 0;
+  cost.refreshes = coarse + fine;
+  cost.network_calls = kCallsPerStep * scsi.steps + coarse * calls_per_refresh(settings, rows, 0.0) + fine * calls_per_refresh(settings, rows, 1.0);
+  const double coarse_row_s = trial.transport_row_s * static_cast<double>(settings.transport.in_training(0.0).drift_calls());
+  const double transport_row_s = trial.transport_row_s * static_cast<double>(settings.transport.in_training(1.0).drift_calls());
+  // A restoration averages all members of a committee; in training each row is transported by one.
+  const double restore_row_s =
+      trial.transport_row_s * static_cast<double>(settings.transport.in_restoration().drift_calls() * settings.model.members);
+  const double observe_row_s = data.signals.empty() ? 0.0 : trial.channel_sample_s;
+  cost.refresh_s = static_cast<double>(rows) * (transport_row_s + observe_row_s);
+  cost.pool_s = static_cast<double>(pool) * ((settings.start.kind == "linear" ? coarse_row_s : 0.0) + observe_row_s);
+  const std::int64_t monitored = data.monitor_observations.empty() ? 0 : data.monitor_rows;
+  cost.evaluation_s = restore_row_s * static_cast<double>(data.early_stop_rows / 2 + 2 * std::min(kComparedRows, data.early_stop_rows) + monitored);
+  const bool last_step_is_extra = scsi.steps % settings.run.evaluate_every != 0;
+  cost.evaluations = 1 + scsi.steps / settings.run.evaluate_every + (last_step_is_extra ? 1 : 0);
+  cost.total_s = trial.start_s + cost.pool_s + static_cast<double>(scsi.steps) * trial.step_s + static_cast<double>(coarse) * cost.refresh_s * coarse_row_s / transport_row_s +
+                 static_cast<double>(fine) * cost.refresh_s +
+                 static_cast<double>(cost.evaluations) * cost.evaluation_s + restore_row_s * static_cast<double>(data.test_rows / 2);
+  return cost;
+}
+
+}  // namespace unchannel
