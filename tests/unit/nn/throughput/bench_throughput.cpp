@@ -16,6 +16,7 @@
 #include <string>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/nn/memory.hpp>
 
 #include "work.hpp"
 
@@ -72,6 +73,7 @@ class Server {
 }  // namespace unchannel
 
 int main() {
+  unchannel::keep_freed_memory();
   unchannel::Server server;
   try {
     for (std::string line; std::getline(std::cin, line);) std::cout << server.answer(line) << std::endl;

@@ -9,8 +9,8 @@ side is networks.py with torch.optim.Adam (its default implementation), torch.nn
 torch.inference_mode in transport. Both load the same weights, and outputs must agree in float32 before anything is timed.
 
 In every round all sides take their turn, forwards and backwards alternately; a ratio is formed within each round. Clock: processor time on one
-thread, which other programs on the machine disturb less, elapsed time on more. Peak: the largest rate of a 2048 x 2048 x 2048 product, measured in
-the same rounds.
+thread, which other programs on the machine disturb less, elapsed time on more. Peak: the largest rate of a 2048 x 2048 x 2048 product, by
+at::matmul or the engine's linear layer, measured in the same rounds.
 """
 import argparse
 import copy

@@ -9,6 +9,7 @@
 
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/nn/flops.hpp>
+#include <unchannel/nn/packed_layers.hpp>
 #include <unchannel/run/tensor_file.hpp>
 #include <unchannel/transport/solver.hpp>
 
@@ -101,8 +102,13 @@ Cost Work::transport(bool bfloat16) {
 }
 
 Cost matrix_product(std::int64_t size, bool bfloat16) {
+  const at::NoGradGuard no_grad;
+  const AutocastGuard autocast(bfloat16);
   const at::Tensor a = at::ones({size, size}, bfloat16 ? at::kBFloat16 : at::kFloat), b = at::ones_like(a);
-  return measure([&] { at::matmul(a, b); });
+  PackedLinear layer(size, size);
+  layer->forward(a);  // packs
+  const Cost plain = measure([&] { at::matmul(a, b); }), packed = measure([&] { layer->forward(a); });
+  return plain.cpu_s < packed.cpu_s ? plain : packed;
 }
 
 }  // namespace unchannel

@@ -41,7 +41,7 @@ class Work {
   at::Tensor x_BD_, t_B_, target_BD_;
 };
 
-/// One product of two square matrices.
+/// One product of two square matrices: by the tensor library or by the engine's layer, whichever is faster.
 Cost matrix_product(std::int64_t size, bool bfloat16);
 
 }  // namespace unchannel
