@@ -9,6 +9,7 @@
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/nn/memory.hpp>
 #include <unchannel/scsi/observations.hpp>
 #include <unchannel/scsi/trained_model.hpp>
 
@@ -66,6 +67,7 @@ bool is_complete(const RestoreArguments& arguments, const std::string& origin, s
 }
 
 void restore(const RestoreArguments& arguments) {
+  keep_freed_memory();
   check<ConfigError>(!arguments.posterior,
                      "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
                      "from a Bayes posterior. Leave --posterior out.");

@@ -14,6 +14,7 @@
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/nn/autocast.hpp>
+#include <unchannel/nn/memory.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/trainer.hpp>
 
@@ -77,6 +78,7 @@ void settle_precision(RunConfig& config, bool resume, const std::filesystem::pat
 }
 
 void train(const TrainArguments& arguments) {
+  keep_freed_memory();
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
   RunConfig config = RunConfig::read(arguments.config, arguments.overrides);
   const auto threads =
