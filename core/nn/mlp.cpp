@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "families.hpp"
+#include "packed_layers.hpp"
 
 // Shape legend: B batch · D data dimension · W width · K outputs
 namespace unchannel {
@@ -18,8 +19,8 @@ struct MlpBlockImpl : torch::nn::Module {
   MlpBlockImpl(std::int64_t width, std::int64_t layer)
       : layer_index(static_cast<std::uint64_t>(layer)),
         norm(register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})))),
-        first(register_module("first", torch::nn::Linear(width, 2 * gated_width(width)))),
-        second(register_module("second", torch::nn::Linear(gated_width(width), width))) {}
+        first(register_module("first", PackedLinear(width, 2 * gated_width(width)))),
+        second(register_module("second", PackedLinear(gated_width(width), width))) {}
 
   static std::int64_t gated_width(std::int64_t width) { return std::max<std::int64_t>(1, width * 3 / 4); }
 
@@ -32,7 +33,7 @@ struct MlpBlockImpl : torch::nn::Module {
 
   std::uint64_t layer_index;
   torch::nn::LayerNorm norm;
-  torch::nn::Linear first, second;
+  PackedLinear first, second;
 };
 TORCH_MODULE(MlpBlock);
 
@@ -41,12 +42,12 @@ struct Mlp : torch::nn::Module {
   Mlp(const ModelSettings& settings, const NetworkShape& shape)
       : shape_(shape), dropout_(settings.dropout), octaves_(settings.input_octaves) {
     const std::int64_t inputs = shape.dimension * (1 + 2 * settings.input_octaves) + shape.planes * shape.plane_size() + shape.conditions + kTimeFeatures;
-    input_ = register_module("input", torch::nn::Linear(inputs, settings.width));
+    input_ = register_module("input", PackedLinear(inputs, settings.width));
     for (std::int64_t layer = 0; layer < settings.depth; ++layer) {
       blocks_.push_back(register_module("block" + std::to_string(layer), MlpBlock(settings.width, layer)));
     }
     norm_ = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({settings.width})));
-    output_ = register_module("zero_output", torch::nn::Linear(settings.width, shape.outputs * shape.dimension));
+    output_ = register_module("zero_output", PackedLinear(settings.width, shape.outputs * shape.dimension));
   }
 
   at::Tensor forward(const NetworkInput& input) {
@@ -67,7 +68,7 @@ struct Mlp : torch::nn::Module {
   NetworkShape shape_;
   double dropout_;
   std::int64_t octaves_;
-  torch::nn::Linear input_{nullptr}, output_{nullptr};
+  PackedLinear input_{nullptr}, output_{nullptr};
   torch::nn::LayerNorm norm_{nullptr};
   std::vector<MlpBlock> blocks_;
 };

@@ -53,9 +53,11 @@ double Optimiser::step(std::int64_t step, std::int64_t total) {
   const double norm = at::stack(norms).norm().item<double>();
   check<NumericalError>(std::isfinite(norm), "step {}: the gradient is not finite. Lower optimiser.learning_rate or use float32.", step);
   if (settings_.clip_norm > 0.0 && norm > settings_.clip_norm) at::_foreach_mul_(gradients, settings_.clip_norm / norm);
-  for (at::Tensor& counter : updates_) counter.add_(1.0);
+  at::_foreach_add_(updates_, 1.0);
   at::_fused_adam_(parameters_, gradients, first_, second_, unused_, updates_, learning_rate_at(settings_, step, total), settings_.beta1,
                    settings_.beta2, /*weight_decay=*/0.0, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
+  // The fused operation does not count as a change, and packed copies of the weights would be taken for current ones.
+  for (const at::Tensor& parameter : parameters_) parameter.unsafeGetTensorImpl()->bump_version();
   // A young average would be dominated by the starting weights: its horizon grows with the steps done.
   const double horizon = std::min(settings_.ema_horizon_steps, 1.0 + 0.5 * static_cast<double>(step));
   at::_foreach_lerp_(ema_, parameters_, 1.0 / horizon);

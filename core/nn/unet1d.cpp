@@ -3,8 +3,10 @@
 #include <unchannel/base/error.hpp>
 
 #include "families.hpp"
+#include "norm_silu.hpp"
+#include "packed_layers.hpp"
 
-// Shape legend: B batch · P planes · L length at a level · E embedding
+// Shape legend: B batch · P planes · L length at a level, which is the width of images of height 1 · E embedding
 namespace unchannel {
 namespace {
 
@@ -12,8 +14,8 @@ constexpr std::int64_t kTimeFeatures = 64;
 constexpr std::int64_t kKernel = 5;
 constexpr std::int64_t kGroupPlanes = 8;
 
-torch::nn::Conv1d convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1) {
-  return torch::nn::Conv1d(torch::nn::Conv1dOptions(in, out, kernel).stride(stride).padding(kernel / 2));
+PackedLineConvolution convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1) {
+  return PackedLineConvolution(torch::nn::Conv1dOptions(in, out, kernel).stride(stride).padding(kernel / 2));
 }
 
 torch::nn::GroupNorm group_norm(std::int64_t planes) {
@@ -21,37 +23,40 @@ torch::nn::GroupNorm group_norm(std::int64_t planes) {
   return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, planes));
 }
 
+/// Every element twice.
+at::Tensor doubled(const at::Tensor& h_BP1L) { return at::upsample_nearest2d(h_BP1L, at::IntArrayRef{1, 2 * h_BP1L.size(3)}); }
+
 /// Residual block of the ADM U-Net in one dimension: norm, silu, conv, shift by the embedding, norm, silu, dropout, conv.
 struct BlockImpl : torch::nn::Module {
   BlockImpl(std::int64_t in, std::int64_t out, std::int64_t embedding, std::uint64_t index) : layer_index(index) {
     norm1 = register_module("norm1", group_norm(in));
     conv1 = register_module("conv1", convolution(in, out, kKernel));
-    embed = register_module("embed", torch::nn::Linear(embedding, out));
+    embed = register_module("embed", PackedLinear(embedding, out));
     norm2 = register_module("norm2", group_norm(out));
     conv2 = register_module("zero_conv2", convolution(out, out, kKernel));
     if (in != out) skip = register_module("skip", convolution(in, out, 1));
   }
 
-  at::Tensor forward(const at::Tensor& h_BPL, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
-    at::Tensor inner = conv1(at::silu(norm1(h_BPL))) + embed(e_BE).unsqueeze(2);
-    inner = at::silu(norm2(inner));
+  at::Tensor forward(const at::Tensor& h_BP1L, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
+    at::Tensor inner = conv1(norm_silu(h_BP1L, norm1)) + embed(e_BE).unsqueeze(2).unsqueeze(3);
+    inner = norm_silu(inner, norm2);
     if (input.training && dropout > 0.0) inner = keyed_dropout(inner, dropout, input.dropout_key, layer_index, input.ids_B);
-    return (skip ? skip(h_BPL) : h_BPL) + conv2(inner);
+    return (skip ? skip(h_BP1L) : h_BP1L) + conv2(inner);
   }
 
   std::uint64_t layer_index;
   torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
-  torch::nn::Conv1d conv1{nullptr}, conv2{nullptr}, skip{nullptr};
-  torch::nn::Linear embed{nullptr};
+  PackedLineConvolution conv1{nullptr}, conv2{nullptr}, skip{nullptr};
+  PackedLinear embed{nullptr};
 };
 TORCH_MODULE(Block);
 
-/// U-Net along one axis: every level halves the length by a strided convolution and doubles it back by repetition.
+/// U-Net along one axis, as images of height 1: every level halves the length by a strided convolution and doubles it back by repetition.
 struct Unet1d : torch::nn::Module {
   Unet1d(const ModelSettings& settings, const NetworkShape& shape) : shape_(shape), dropout_(settings.dropout) {
     const std::int64_t width = settings.width, embedding = 4 * width;
-    embed1_ = register_module("embed1", torch::nn::Linear(kTimeFeatures + shape.conditions, embedding));
-    embed2_ = register_module("embed2", torch::nn::Linear(embedding, embedding));
+    embed1_ = register_module("embed1", PackedLinear(kTimeFeatures + shape.conditions, embedding));
+    embed2_ = register_module("embed2", PackedLinear(embedding, embedding));
     stem_ = register_module("stem", convolution(1 + shape.planes, width, kKernel));
     std::vector<std::int64_t> skips = {width};
     std::int64_t planes = width;
@@ -92,36 +97,37 @@ struct Unet1d : torch::nn::Module {
     std::vector<at::Tensor> features = {time_features(input.t_B, kTimeFeatures)};
     if (shape_.conditions > 0) features.push_back(input.conditions_BC);
     const at::Tensor e_BE = at::silu(embed2_(at::silu(embed1_(at::cat(features, 1)))));
-    at::Tensor h_BPL = input.x_BD.unsqueeze(1);
-    if (shape_.planes > 0) h_BPL = at::cat({h_BPL, input.planes_BPS}, 1);
-    h_BPL = stem_(h_BPL);
-    std::vector<at::Tensor> skips = {h_BPL};
+    at::Tensor h_BP1L = input.x_BD.unsqueeze(1);
+    if (shape_.planes > 0) h_BP1L = at::cat({h_BP1L, input.planes_BPS}, 1);
+    // Channels-last memory from here on: what follows keeps it.
+    h_BP1L = stem_(h_BP1L.unsqueeze(2)).contiguous(at::MemoryFormat::ChannelsLast);
+    std::vector<at::Tensor> skips = {h_BP1L};
     for (std::size_t i = 0; i < down_.size(); ++i) {
-      h_BPL = down_[i]->forward(h_BPL, e_BE, input, dropout_);
-      skips.push_back(h_BPL);
+      h_BP1L = down_[i]->forward(h_BP1L, e_BE, input, dropout_);
+      skips.push_back(h_BP1L);
       const bool level_ends = (static_cast<std::int64_t>(i) + 1) % blocks_per_level_ == 0;
       const std::size_t level = i / static_cast<std::size_t>(blocks_per_level_);
-      if (level_ends && level < shrink_.size()) skips.push_back(h_BPL = shrink_[level](h_BPL));
+      if (level_ends && level < shrink_.size()) skips.push_back(h_BP1L = shrink_[level](h_BP1L));
     }
-    for (auto& block : middle_) h_BPL = block->forward(h_BPL, e_BE, input, dropout_);
+    for (auto& block : middle_) h_BP1L = block->forward(h_BP1L, e_BE, input, dropout_);
     for (std::size_t i = 0; i < up_.size(); ++i) {
-      h_BPL = up_[i]->forward(at::cat({h_BPL, skips.back()}, 1), e_BE, input, dropout_);
+      h_BP1L = up_[i]->forward(at::cat({h_BP1L, skips.back()}, 1), e_BE, input, dropout_);
       skips.pop_back();
       const bool level_ends = (static_cast<std::int64_t>(i) + 1) % (blocks_per_level_ + 1) == 0;
       const std::size_t level = i / static_cast<std::size_t>(blocks_per_level_ + 1);
-      if (level_ends && level < grow_.size()) h_BPL = grow_[level](at::repeat_interleave(h_BPL, 2, 2));
+      if (level_ends && level < grow_.size()) h_BP1L = grow_[level](doubled(h_BP1L));
     }
-    return head_(at::silu(norm_(h_BPL))).to(at::kFloat);
+    return head_(norm_silu(h_BP1L, norm_)).squeeze(2).to(at::kFloat).contiguous();
   }
 
   NetworkShape shape_;
   double dropout_;
   std::int64_t blocks_per_level_ = 1;
-  torch::nn::Linear embed1_{nullptr}, embed2_{nullptr};
-  torch::nn::Conv1d stem_{nullptr}, head_{nullptr};
+  PackedLinear embed1_{nullptr}, embed2_{nullptr};
+  PackedLineConvolution stem_{nullptr}, head_{nullptr};
   torch::nn::GroupNorm norm_{nullptr};
   std::vector<Block> down_, middle_, up_;
-  std::vector<torch::nn::Conv1d> shrink_, grow_;
+  std::vector<PackedLineConvolution> shrink_, grow_;
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <unchannel/base/error.hpp>
 
 #include "families.hpp"
+#include "norm_silu.hpp"
+#include "packed_layers.hpp"
 
 // Shape legend: B batch · P planes · H, W height and width at a level · S = H·W of the signal · E embedding
 namespace unchannel {
@@ -16,8 +18,8 @@ constexpr std::int64_t kPlanesPerGroup = 4;
 constexpr std::int64_t kLatentPlanes = 8;  // [SCSI, appendix C]: width of the small U-Net on two-dimensional latents
 constexpr std::int64_t kScalarLatentLayers = 3;
 
-torch::nn::Conv2d convolution(std::int64_t in, std::int64_t out, std::int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+PackedConvolution convolution(std::int64_t in, std::int64_t out, std::int64_t kernel) {
+  return PackedConvolution(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
 }
 
 torch::nn::GroupNorm group_norm(std::int64_t planes) {
@@ -53,7 +55,7 @@ struct AttentionImpl : torch::nn::Module {
 
   std::int64_t heads;
   torch::nn::GroupNorm norm;
-  torch::nn::Conv2d qkv, out;
+  PackedConvolution qkv, out;
 };
 TORCH_MODULE(Attention);
 
@@ -68,7 +70,7 @@ struct Block2dImpl : torch::nn::Module {
   Block2dImpl(const BlockShape& shape, std::int64_t head_planes, std::uint64_t index) : layer_index(index), resampling(shape.resampling) {
     norm1 = register_module("norm1", group_norm(shape.in));
     conv1 = register_module("conv1", convolution(shape.in, shape.out, kKernel));
-    if (shape.embedding > 0) embed = register_module("embed", torch::nn::Linear(shape.embedding, 2 * shape.out));
+    if (shape.embedding > 0) embed = register_module("embed", PackedLinear(shape.embedding, 2 * shape.out));
     norm2 = register_module("norm2", group_norm(shape.out));
     conv2 = register_module("zero_conv2", convolution(shape.out, shape.out, kKernel));
     if (shape.in != shape.out) skip = register_module("skip", convolution(shape.in, shape.out, 1));
@@ -77,13 +79,8 @@ struct Block2dImpl : torch::nn::Module {
 
   /// e_BE is undefined in a U-Net without embedding.
   at::Tensor forward(const at::Tensor& h_BPHW, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
-    at::Tensor inner = conv1(resample(at::silu(norm1(h_BPHW)), resampling));
-    inner = norm2(inner);
-    if (embed) {
-      const std::vector<at::Tensor> scale_shift = embed(e_BE).unsqueeze(2).unsqueeze(3).chunk(2, 1);
-      inner = at::addcmul(scale_shift[1], inner, scale_shift[0] + 1.0);
-    }
-    inner = at::silu(inner);
+    at::Tensor inner = conv1(resample(norm_silu(h_BPHW, norm1), resampling));
+    inner = norm_silu(inner, norm2, embed ? embed(e_BE) : at::Tensor());
     if (input.training && dropout > 0.0) inner = keyed_dropout(inner, dropout, input.dropout_key, layer_index, input.ids_B);
     const at::Tensor resampled = resample(h_BPHW, resampling);
     const at::Tensor sum = (skip ? skip(resampled) : resampled) + conv2(inner);
@@ -93,8 +90,8 @@ struct Block2dImpl : torch::nn::Module {
   std::uint64_t layer_index;
   Resample resampling;
   torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
-  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, skip{nullptr};
-  torch::nn::Linear embed{nullptr};
+  PackedConvolution conv1{nullptr}, conv2{nullptr}, skip{nullptr};
+  PackedLinear embed{nullptr};
   Attention attention{nullptr};
 };
 TORCH_MODULE(Block2d);
@@ -164,10 +161,10 @@ struct UnetTrunkImpl : torch::nn::Module {
       }
       h_BPHW = up_[i]->forward(h_BPHW, e_BE, input, dropout);
     }
-    return head_(at::silu(norm_(h_BPHW)));
+    return head_(norm_silu(h_BPHW, norm_));
   }
 
-  torch::nn::Conv2d stem_{nullptr}, head_{nullptr};
+  PackedConvolution stem_{nullptr}, head_{nullptr};
   torch::nn::GroupNorm norm_{nullptr};
   std::vector<Block2d> down_, middle_, up_;
   std::vector<bool> takes_skip_;
@@ -180,13 +177,13 @@ struct Unet2d : torch::nn::Module {
   Unet2d(const ModelSettings& settings, const NetworkShape& shape)
       : planes_(shape.extents[0]), height_(shape.extents[1]), width_(shape.extents[2]), shape_(shape), settings_(settings) {
     const std::int64_t embedding = 4 * settings.width;
-    embed1_ = register_module("embed1", torch::nn::Linear(settings.width, embedding));
-    embed2_ = register_module("embed2", torch::nn::Linear(embedding, embedding));
+    embed1_ = register_module("embed1", PackedLinear(settings.width, embedding));
+    embed2_ = register_module("embed2", PackedLinear(embedding, embedding));
     if (shape.conditions > 0) {
       condition_ = register_module("condition", torch::nn::Sequential());
       for (std::int64_t layer = 0, in = shape.conditions; layer < kScalarLatentLayers; ++layer, in = embedding) {
         if (layer > 0) condition_->push_back(torch::nn::SiLU());
-        condition_->push_back(torch::nn::Linear(in, embedding));
+        condition_->push_back(PackedLinear(in, embedding));
       }
     }
     UnetShape trunk{.in = planes_, .out = planes_ * shape.outputs, .width = settings.width, .height = height_, .embedding = embedding,
@@ -227,7 +224,7 @@ struct Unet2d : torch::nn::Module {
   std::int64_t planes_, height_, width_;
   NetworkShape shape_;
   ModelSettings settings_;
-  torch::nn::Linear embed1_{nullptr}, embed2_{nullptr};
+  PackedLinear embed1_{nullptr}, embed2_{nullptr};
   torch::nn::Sequential condition_{nullptr};
   UnetTrunk latents_{nullptr}, trunk_{nullptr};
 };

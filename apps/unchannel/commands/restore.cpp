@@ -9,6 +9,7 @@
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/nn/memory.hpp>
 #include <unchannel/scsi/distillation.hpp>
 #include <unchannel/scsi/observations.hpp>
 #include <unchannel/scsi/trained_model.hpp>
@@ -68,6 +69,7 @@ bool is_complete(const RestoreArguments& arguments, const std::string& origin, s
 }
 
 void restore(const RestoreArguments& arguments) {
+  keep_freed_memory();
   refuse_same_file("--output", arguments.output, {arguments.input});
   const RunConfig config = read_run_config(arguments.run);
   const TrainSettings& settings = config.train;

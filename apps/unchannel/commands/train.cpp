@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <unchannel/nn/memory.hpp>
+
 #include "commands.hpp"
 #include "training.hpp"
 
@@ -21,6 +23,7 @@ struct TrainArguments {
 std::filesystem::path default_run(const std::filesystem::path& config) { return std::filesystem::path("runs") / config.stem(); }
 
 void train(const TrainArguments& arguments) {
+  keep_freed_memory();
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
   run_training(RunConfig::read(arguments.config, arguments.overrides), arguments.config, run, arguments.resume, arguments.plugin_folders);
   fmt::print("{}\n", run.string());

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <torch/nn.h>
+
+// Shape legend: B batch · P planes · H, W height and width
+namespace unchannel {
+
+/// silu of a group normalisation, h_BPHW [B, P, H, W] float32 or bfloat16 → the same, in channels-last memory: one fused operation with a
+/// gradient, where the tensor library takes two to four passes and slow ones for groups of few planes. With scale_shift_BP [B, 2P] (scales,
+/// then shifts; may be undefined) it is silu((1 + scale) norm(h) + shift) [Dhariwal and Nichol]. Sums in float32 and in an order that does
+/// not depend on the number of threads.
+at::Tensor norm_silu(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm, const at::Tensor& scale_shift_BP = {});
+
+}  // namespace unchannel
