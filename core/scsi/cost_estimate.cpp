@@ -30,20 +30,22 @@ CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& tri
   const std::int64_t fine = scsi.refresh_every > 0 ? multiples(scsi.refresh_every, middle, scsi.steps) : 0;
   cost.refreshes = coarse + fine;
   cost.network_calls = kCallsPerStep * scsi.steps + coarse * calls_per_refresh(settings, rows, 0.0) + fine * calls_per_refresh(settings, rows, 1.0);
-  const double coarse_row_s = trial.transport_row_s * static_cast<double>(settings.transport.in_training(0.0).drift_calls());
-  const double transport_row_s = trial.transport_row_s * static_cast<double>(settings.transport.in_training(1.0).drift_calls());
+  const double observe_row_s = data.signals.empty() ? 0.0 : trial.channel_sample_s;
+  const auto row_s = [&](double progress) {
+    return trial.transport_row_s * static_cast<double>(settings.transport.in_training(progress).drift_calls());
+  };
+  const double coarse_s = static_cast<double>(rows) * (row_s(0.0) + observe_row_s);
   // A restoration averages all members of a committee; in training each row is transported by one.
   const double restore_row_s =
       trial.transport_row_s * static_cast<double>(settings.transport.in_restoration().drift_calls() * settings.model.members);
-  const double observe_row_s = data.signals.empty() ? 0.0 : trial.channel_sample_s;
-  cost.refresh_s = static_cast<double>(rows) * (transport_row_s + observe_row_s);
-  cost.pool_s = static_cast<double>(pool) * ((settings.start.kind == "linear" ? coarse_row_s : 0.0) + observe_row_s);
+  cost.refresh_s = static_cast<double>(rows) * (row_s(1.0) + observe_row_s);
+  cost.pool_s = static_cast<double>(pool) * ((settings.start.kind == "linear" ? row_s(0.0) : 0.0) + observe_row_s);
   const std::int64_t monitored = data.monitor_observations.empty() ? 0 : data.monitor_rows;
   cost.evaluation_s = restore_row_s * static_cast<double>(data.early_stop_rows / 2 + 2 * std::min(kComparedRows, data.early_stop_rows) + monitored);
   const bool last_step_is_extra = scsi.steps % settings.run.evaluate_every != 0;
   cost.evaluations = 1 + scsi.steps / settings.run.evaluate_every + (last_step_is_extra ? 1 : 0);
-  cost.total_s = trial.start_s + cost.pool_s + static_cast<double>(scsi.steps) * trial.step_s + static_cast<double>(coarse) * cost.refresh_s * coarse_row_s / transport_row_s +
-                 static_cast<double>(fine) * cost.refresh_s +
+  const double refreshes_s = static_cast<double>(coarse) * coarse_s + static_cast<double>(fine) * cost.refresh_s;
+  cost.total_s = trial.start_s + cost.pool_s + static_cast<double>(scsi.steps) * trial.step_s + refreshes_s +
                  static_cast<double>(cost.evaluations) * cost.evaluation_s + restore_row_s * static_cast<double>(data.test_rows / 2);
   return cost;
 }

@@ -20,7 +20,7 @@ struct CostEstimate {
 
 CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& trial);
 
-/// Held-out and training rows whose losses each evaluation compares: a transport of each is what they cost.
+/// Held-out and training rows whose residuals each evaluation compares: a transport of each is what they cost.
 constexpr std::int64_t kComparedRows = 256;
 
 /// Network calls of one inner step, and of one refresh of `rows` signals.

@@ -13,7 +13,6 @@
 #include <unchannel/metrics/evaluation.hpp>
 
 #include "cost_estimate.hpp"
-#include "pair_loss.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
@@ -176,8 +175,7 @@ void Trainer::resume() {
     network_calls_ = text.at("network_calls");
     refreshed_at_ = text.at("refreshed_at");
     loss_average_ = text.at("loss_average");
-    first_loss_ratio_ = text.at("first_loss_ratio");
-    overfitted_evaluations_ = text.at("overfitted_evaluations");
+    memorised_evaluations_ = text.at("memorised_evaluations");
     elapsed_before_s_ = text.at("elapsed_s");
     optimiser_->set_updates(step_);
     observations_.restore(text.at("stream").get<StreamPosition>());
@@ -200,7 +198,7 @@ void Trainer::run() {
   try {
     while (step_ < settings_.scsi.steps && !stopped_early()) advance();
     if (stopped_early()) {
-      say(fmt::format("stopped early at step {}: the loss on held-out observations has grown by more than {:g} against the training rows'", step_,
+      say(fmt::format("stopped early at step {}: restorations change held-out observations by more than {:g} more than training rows", step_,
                       settings_.scsi.early_stop));
       save_checkpoint();
     }
@@ -306,18 +304,20 @@ void Trainer::monitor(nlohmann::json& line) {
   note_ += fmt::format(", excess SW2 {:.4f}", excess);
 }
 
-void Trainer::compare_fits(nlohmann::json& line) {
-  const auto loss_on = [&](const ObservationBatch& rows) {
-    return pair_loss(*model_, *ema_, channel_, rows, settings_.transport.in_restoration(), key_.derive(Purpose::kMetric));
-  };
-  const double held_out = loss_on(rows_between(early_stop_, 0, std::min(kComparedRows, early_stop_.lifted_BD.size(0)))), seen = loss_on(seen_rows_);
-  const double ratio = held_out / std::max(1e-300, seen);
-  if (step_ == 0) first_loss_ratio_ = ratio;
-  const double growth = ratio / first_loss_ratio_ - 1.0;
-  line["held_out_loss"] = held_out;
-  line["training_rows_loss"] = seen;
-  line["held_out_loss_growth"] = growth;
-  overfitted_evaluations_ = settings_.scsi.early_stop > 0.0 && growth > settings_.scsi.early_stop ? overfitted_evaluations_ + 1 : 0;
+double Trainer::residual_rms(const ObservationBatch& rows) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor restored = model_->transport(*ema_, rows.lifted_BD, visible_latents(channel_, rows.latents), settings_.transport.in_restoration(),
+                                                key_.derive(Purpose::kMetric), rows.row_numbers());
+  return valid_rows(rows.lifted_BD - restored, rows.weight_B).to(at::kDouble).square().mean().sqrt().item<double>();
+}
+
+void Trainer::compare_residuals(nlohmann::json& line) {
+  const std::int64_t count = std::min(kComparedRows, early_stop_.lifted_BD.size(0));
+  const double held_out = residual_rms(rows_between(early_stop_, 0, count)), seen = residual_rms(seen_rows_);
+  const double excess = held_out > 0.0 ? held_out / std::max(1e-300, seen) - 1.0 : 0.0;
+  line["held_out_residual_rms"] = held_out;
+  line["training_rows_residual_rms"] = seen;
+  memorised_evaluations_ = settings_.scsi.early_stop > 0.0 && excess > settings_.scsi.early_stop ? memorised_evaluations_ + 1 : 0;
 }
 
 void Trainer::evaluate() {
@@ -330,7 +330,7 @@ void Trainer::evaluate() {
                          {"gap_sliced_w2", gap.sliced_w2},
                          {"gap_excess_relative", gap.relative},
                          {"gap_energy", gap.energy}};
-  compare_fits(line);
+  compare_residuals(line);
   note_ = fmt::format(", gap {:.4f}", gap.relative);
   if (monitor_signals_.defined()) monitor(line);
   folder_.append_metrics(line);
@@ -354,8 +354,7 @@ void Trainer::save_checkpoint() const {
                               {"network_calls", network_calls_},
                               {"refreshed_at", refreshed_at_},
                               {"loss_average", loss_average_},
-                              {"first_loss_ratio", first_loss_ratio_},
-                              {"overfitted_evaluations", overfitted_evaluations_},
+                              {"memorised_evaluations", memorised_evaluations_},
                               {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
                               {"threads", at::get_num_threads()},
                               {"stream", observations_.position()}})

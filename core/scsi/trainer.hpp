@@ -63,11 +63,14 @@ class Trainer {
   void advance();
   ObservationBatch next_rows(std::int64_t count);
   void refresh_pool();
-  bool stopped_early() const { return overfitted_evaluations_ >= 2; }
+  bool stopped_early() const { return memorised_evaluations_ >= 2; }
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
   void evaluate();
-  /// Adds the figures of the fit on held-out and on training rows, and decides whether scsi.early_stop is reached.
-  void compare_fits(nlohmann::json& line);
+  /// Root mean square of y − Φ(y), data units.
+  double residual_rms(const ObservationBatch& rows);
+  /// Adds the residuals of held-out and of training rows, and decides whether scsi.early_stop is reached: a network that has learnt its
+  /// rows by heart returns them, noise included, and changes them less than rows it has never seen.
+  void compare_residuals(nlohmann::json& line);
   void write_final_figures();
   metrics::GapResult measure_gap(const ObservationBatch& rows);
   void monitor(nlohmann::json& line);
@@ -94,8 +97,7 @@ class Trainer {
   std::int64_t refreshed_at_ = -1;  ///< step before which the pool was last refreshed
   std::int64_t network_calls_ = 0;
   double loss_average_ = 0.0;
-  double first_loss_ratio_ = 0.0;  ///< held-out over training-row loss at step 0
-  std::int64_t overfitted_evaluations_ = 0;  ///< in a row
+  std::int64_t memorised_evaluations_ = 0;  ///< in a row, at which scsi.early_stop was exceeded
   double elapsed_before_s_ = 0.0;
   double started_s_ = 0.0;
   std::string note_;

@@ -132,27 +132,29 @@ TEST(Trainer, StopsEarlyWhenItLearnsItsRowsByHeart) {
   c.settings.model.space = "elements";
   c.settings.start.kind = "observation";
   c.settings.model.width = 128;
+  c.settings.scsi.mixture = 1.0;
   c.settings.scsi.pool = 40;
   c.settings.scsi.refresh_rows = 40;
-  c.settings.scsi.steps = 2000;
-  c.settings.scsi.early_stop = 0.1;
+  c.settings.scsi.steps = 1000;
+  c.settings.scsi.early_stop = 0.04;
   c.settings.run.evaluate_every = 10;
   c.settings.optimiser.learning_rate = 2e-3;
   train(c, "stopped");
-  const std::string metrics = read_file(c.folder / "stopped/metrics.jsonl");
-  const TrainedModel trained = open_trained_model(c.folder / "stopped", c.settings.model, c.settings.interpolant);
-  EXPECT_LT(trained.step, 2000);
-  EXPECT_EQ(trained.step % 10, 0) << "at an evaluation";
-  std::istringstream lines(metrics);
-  std::vector<double> growth;
+  const std::int64_t end = open_trained_model(c.folder / "stopped", c.settings.model, c.settings.interpolant).step;
+  EXPECT_LT(end, 1000);
+  EXPECT_EQ(end % 10, 0) << "at an evaluation";
+  std::istringstream lines(read_file(c.folder / "stopped/metrics.jsonl"));
+  std::vector<double> excess;
   for (std::string line; std::getline(lines, line);) {
     const nlohmann::json entry = nlohmann::json::parse(line);
-    if (entry.contains("held_out_loss_growth")) growth.push_back(entry.at("held_out_loss_growth"));
+    if (!entry.contains("held_out_residual_rms")) continue;
+    excess.push_back(entry.at("held_out_residual_rms").get<double>() / entry.at("training_rows_residual_rms").get<double>() - 1.0);
   }
-  ASSERT_GE(growth.size(), 2U);
-  EXPECT_GT(growth.back(), 0.1);
-  EXPECT_GT(growth[growth.size() - 2], 0.1);
-  train(c, "interrupted", {trained.step / 2});
+  ASSERT_GE(excess.size(), 3U);
+  EXPECT_GT(excess.back(), 0.04);
+  EXPECT_GT(excess[excess.size() - 2], 0.04);
+  EXPECT_LT(excess[excess.size() - 3], 0.04) << "the first two in a row";
+  train(c, "interrupted", {end / 2});
   expect_same_checkpoint(c, "stopped", "interrupted");
 }
 
