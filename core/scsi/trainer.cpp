@@ -10,7 +10,6 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/measurement/least_squares.hpp>
-#include <unchannel/metrics/evaluation.hpp>
 
 #include "cost_estimate.hpp"
 #include "trained_model.hpp"
@@ -22,16 +21,6 @@ constexpr double kLossHorizonSteps = 100.0;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-ObservationBatch rows_between(const ObservationBatch& rows, std::int64_t begin, std::int64_t end) {
-  ObservationBatch part;
-  part.rows.assign(rows.rows.begin() + begin, rows.rows.begin() + end);
-  part.raw_BM = rows.raw_BM.slice(0, begin, end);
-  part.lifted_BD = rows.lifted_BD.slice(0, begin, end);
-  if (rows.weight_B.defined()) part.weight_B = rows.weight_B.slice(0, begin, end);
-  for (const auto& [name, values] : rows.latents) part.latents.emplace(name, values.slice(0, begin, end));
-  return part;
-}
-
 }  // namespace
 
 Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer)
@@ -41,30 +30,10 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
       observer_(std::move(observer)),
       key_(RandomKey(static_cast<std::uint64_t>(settings.run.key))),
       observations_(settings.data, channel, key_),
-      early_stop_(observations_.early_stop()),
-      seen_rows_(observations_.training_sample(std::min(kComparedRows, settings.data.early_stop_rows))),
+      figures_(settings, channel, observations_),
       pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
   settings_.check_consistency();
   if (!settings_.data.clean_signals.empty()) clean_signals_.emplace(settings_.data, channel_);
-  if (settings_.data.monitor_observations.empty()) return;
-  const DatasetReader observed(settings_.data.monitor_observations, DatasetKind::observations);
-  const DatasetReader signals(settings_.data.monitor_signals, DatasetKind::signals);
-  check<ShapeError>(observed.rows() == signals.rows(), "{} has {} rows and {} has {}; they must be pairs.", settings_.data.monitor_signals,
-                    signals.rows(), settings_.data.monitor_observations, observed.rows());
-  check_row_size(observed, channel_);
-  check_row_size(signals, channel_);
-  const auto rows = row_range(0, std::min<std::uint64_t>(observed.rows(), static_cast<std::uint64_t>(settings_.data.monitor_rows)));
-  monitor_observations_ = read_rows(observed, rows);
-  monitor_signals_ = read_rows(signals, rows);
-  for (const LatentSpec& spec : channel_.latents()) {
-    if (!spec.visible) continue;
-    monitor_latents_.emplace(spec.name, latent_tensor(observed.read_latent(spec.name, rows), static_cast<std::int64_t>(rows.size()), spec));
-  }
-  monitor_observations_ = channel_.lift(monitor_observations_, monitor_latents_);
-  if (settings_.data.monitor_reference.empty()) return;
-  const DatasetReader reference(settings_.data.monitor_reference, DatasetKind::signals);
-  check_row_size(reference, channel_);
-  monitor_reference_ = read_rows(reference, row_range(0, reference.rows()));
 }
 
 Trainer::~Trainer() = default;
@@ -74,13 +43,14 @@ void Trainer::say(const std::string& text) const {
 }
 
 void Trainer::build_model(std::optional<GaussianBridge> bridge) {
-  const at::Tensor wide = valid_rows(early_stop_.lifted_BD, early_stop_.weight_B).to(at::kDouble);
+  const ObservationBatch& sample = figures_.early_stop();
+  const at::Tensor wide = valid_rows(sample.lifted_BD, sample.weight_B).to(at::kDouble);
   Normalisation normalisation;
   normalisation.mean_D = bridge ? bridge->model().mean_D : wide.mean(0).to(at::kFloat);
   normalisation.scale = std::max(1e-12, (wide - normalisation.mean_D).square().mean().sqrt().item<double>());
   const std::vector<std::int64_t> shape = channel_.signal_shape();
   const std::int64_t plane_size = shape.size() == 3 ? shape[1] * shape[2] : observations_.signal_size();
-  const ConditionEncoder encoder = ConditionEncoder::fit(visible_latents(channel_, early_stop_.latents), plane_size);
+  const ConditionEncoder encoder = ConditionEncoder::fit(visible_latents(channel_, sample.latents), plane_size);
   model_.emplace(settings_.model, Interpolant(settings_.interpolant), std::move(bridge), normalisation, encoder, shape);
 }
 
@@ -111,7 +81,7 @@ void Trainer::start() {
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
   batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
   fill_pool();
-  say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), early_stop_.lifted_BD.size(1),
+  say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), observations_.signal_size(),
                   student_->parameter_count()));
   evaluate();
   save_checkpoint();
@@ -276,52 +246,9 @@ void Trainer::refresh_pool() {
   network_calls_ += calls_per_refresh(settings_, rows, progress);
 }
 
-metrics::GapResult Trainer::measure_gap(const ObservationBatch& rows) {
-  const at::NoGradGuard no_grad;
-  const std::int64_t size = rows.lifted_BD.size(0);
-  const ObservationBatch a = rows_between(rows, 0, size / 2), b = rows_between(rows, size / 2, size);
-  const RandomKey key = key_.derive(Purpose::kChannelEvaluation);
-  const at::Tensor ids = a.row_numbers();
-  const at::Tensor restored = model_->transport(*ema_, a.lifted_BD, visible_latents(channel_, a.latents),
-                                                settings_.transport.in_restoration(), key.derive(Purpose::kTransportNoise), ids);
-  const FailureWatch watch(channel_);
-  const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
-  const at::Tensor weight_B = both_weights(a.weight_B, watch.weight_B(simulated.size(0)));
-  return metrics::consistency_gap(valid_rows(simulated, weight_B), valid_rows(b.lifted_BD, b.weight_B));
-}
-
-void Trainer::monitor(nlohmann::json& line) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor ids = at::arange(monitor_observations_.size(0), at::kLong);
-  const at::Tensor restored = model_->transport(*ema_, monitor_observations_, monitor_latents_, settings_.transport.in_restoration(),
-                                                key_.derive(Purpose::kMetric), ids);
-  const double rmse = (restored - monitor_signals_).square().mean().sqrt().item<double>();
-  line["monitor_rmse"] = rmse;
-  note_ += fmt::format(", rmse {:.4f}", rmse);
-  if (!monitor_reference_.defined()) return;
-  const double excess = metrics::excess_against(monitor_reference_, restored).excess;
-  line["monitor_excess_sliced_w2"] = excess;
-  note_ += fmt::format(", excess SW2 {:.4f}", excess);
-}
-
-double Trainer::residual_rms(const ObservationBatch& rows) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor restored = model_->transport(*ema_, rows.lifted_BD, visible_latents(channel_, rows.latents), settings_.transport.in_restoration(),
-                                                key_.derive(Purpose::kMetric), rows.row_numbers());
-  return valid_rows(rows.lifted_BD - restored, rows.weight_B).to(at::kDouble).square().mean().sqrt().item<double>();
-}
-
-void Trainer::compare_residuals(nlohmann::json& line) {
-  const std::int64_t count = std::min(kComparedRows, early_stop_.lifted_BD.size(0));
-  const double held_out = residual_rms(rows_between(early_stop_, 0, count)), seen = residual_rms(seen_rows_);
-  const double excess = held_out > 0.0 ? held_out / std::max(1e-300, seen) - 1.0 : 0.0;
-  line["held_out_residual_rms"] = held_out;
-  line["training_rows_residual_rms"] = seen;
-  memorised_evaluations_ = settings_.scsi.early_stop > 0.0 && excess > settings_.scsi.early_stop ? memorised_evaluations_ + 1 : 0;
-}
-
 void Trainer::evaluate() {
-  const metrics::GapResult gap = measure_gap(early_stop_);
+  const metrics::GapResult gap = figures_.gap(*model_, *ema_, figures_.early_stop());
+  const TrainingFigures::Residuals residuals = figures_.residuals(*model_, *ema_);
   nlohmann::json line = {{"step", step_},
                          {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
                          {"network_calls", network_calls_},
@@ -329,17 +256,27 @@ void Trainer::evaluate() {
                          {"learning_rate", learning_rate_at(settings_.optimiser, step_, settings_.scsi.steps)},
                          {"gap_sliced_w2", gap.sliced_w2},
                          {"gap_excess_relative", gap.relative},
-                         {"gap_energy", gap.energy}};
-  compare_residuals(line);
+                         {"gap_energy", gap.energy},
+                         {"held_out_residual_rms", residuals.held_out_rms},
+                         {"training_rows_residual_rms", residuals.training_rows_rms}};
+  const double limit = settings_.scsi.early_stop;
+  memorised_evaluations_ = limit > 0.0 && residuals.excess() > limit ? memorised_evaluations_ + 1 : 0;
   note_ = fmt::format(", gap {:.4f}", gap.relative);
-  if (monitor_signals_.defined()) monitor(line);
+  if (const auto monitored = figures_.monitor(*model_, *ema_)) {
+    line["monitor_rmse"] = monitored->rmse;
+    note_ += fmt::format(", rmse {:.4f}", monitored->rmse);
+    if (monitored->excess_sliced_w2) {
+      line["monitor_excess_sliced_w2"] = *monitored->excess_sliced_w2;
+      note_ += fmt::format(", excess SW2 {:.4f}", *monitored->excess_sliced_w2);
+    }
+  }
   folder_.append_metrics(line);
 }
 
 void Trainer::write_final_figures() {
   // These observations are used once: a resume of a finished run measures nothing again.
   if (folder_.holds_test_figures(step_)) return say(fmt::format("finished {} steps before; nothing is left to do", step_));
-  const metrics::GapResult gap = measure_gap(observations_.test());
+  const metrics::GapResult gap = figures_.gap(*model_, *ema_, observations_.test());
   folder_.append_metrics({{"step", step_},
                           {"split", "test"},
                           {"gap_sliced_w2", gap.sliced_w2},

@@ -9,7 +9,6 @@
 #include <string>
 
 #include <unchannel/measurement/channel.hpp>
-#include <unchannel/metrics/consistency_gap.hpp>
 #include <unchannel/nn/optimiser.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/transport/drift_model.hpp>
@@ -21,6 +20,7 @@
 #include "pool.hpp"
 #include "settings.hpp"
 #include "training_batch.hpp"
+#include "training_figures.hpp"
 
 namespace unchannel {
 
@@ -66,14 +66,7 @@ class Trainer {
   bool stopped_early() const { return memorised_evaluations_ >= 2; }
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
   void evaluate();
-  /// Root mean square of y − Φ(y), data units.
-  double residual_rms(const ObservationBatch& rows);
-  /// Adds the residuals of held-out and of training rows, and decides whether scsi.early_stop is reached: a network that has learnt its
-  /// rows by heart returns them, noise included, and changes them less than rows it has never seen.
-  void compare_residuals(nlohmann::json& line);
   void write_final_figures();
-  metrics::GapResult measure_gap(const ObservationBatch& rows);
-  void monitor(nlohmann::json& line);
   void save_checkpoint() const;
   void say(const std::string& text) const;
 
@@ -83,7 +76,7 @@ class Trainer {
   TrainingObserver observer_;
   RandomKey key_;
   Observations observations_;
-  ObservationBatch early_stop_, seen_rows_;  // held out, and as many training rows to compare with
+  TrainingFigures figures_;
   std::optional<LatentGaussian> latent_start_;
   std::optional<DriftModel> model_;
   std::optional<CleanSignals> clean_signals_;
@@ -91,8 +84,6 @@ class Trainer {
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;
   Pool pool_;
-  at::Tensor monitor_observations_, monitor_signals_, monitor_reference_;
-  Latents monitor_latents_;
   std::int64_t step_ = 0;
   std::int64_t refreshed_at_ = -1;  ///< step before which the pool was last refreshed
   std::int64_t network_calls_ = 0;
