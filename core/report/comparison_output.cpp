@@ -56,7 +56,7 @@ const std::vector<FigureColumn>& figures() {
   static const std::vector<FigureColumn> all = {
       {{"RMSE", "root mean square error over pixels and objects, data units, ± standard error by bootstrap over objects.", true},
        [](const ComparisonRow& row) { return with_error(row.rmse); }},
-      {{"PSNR", "20 log10 of the truth's largest minus smallest value over the RMSE, dB.", true},
+      {{"PSNR [dB]", "20 log10 of the truth's largest minus smallest value over the RMSE.", true},
        [](const ComparisonRow& row) { return with_error(row.psnr_db); }},
       {{"SSIM", "mean structural similarity, Gaussian window of 11 x 11 pixels, same data range; 1 for equal images.", true},
        [](const ComparisonRow& row) { return with_error(row.ssim); }},

@@ -22,7 +22,9 @@ std::string base64(std::string_view bytes) {
   std::string text;
   text.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) { return k < bytes.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes[k])) : 0U; };
+    const auto byte = [&](std::size_t k) {
+      return k < bytes.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes[k])) : 0U;
+    };
     const std::uint32_t bits = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
     for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : kDigits[bits >> (18U - 6U * static_cast<unsigned>(k)) & 63U];
   }
@@ -54,12 +56,13 @@ void check_grid(const ImageGrid& grid) {
   check<ShapeError>(!grid.rows.empty(), "report: a grid of images needs at least one row.");
   const auto shape = grid.rows.front().images_CPHW.sizes();
   for (const ImageRow& row : grid.rows) {
-    check<ShapeError>(row.images_CPHW.dim() == 4 && row.images_CPHW.numel() > 0 && row.images_CPHW.sizes() == shape,
-                      "report: the images of row '{}' have another shape than those of row '{}'; a grid needs [columns, planes, height, width].",
-                      row.label, grid.rows.front().label);
+    check<ShapeError>(
+        row.images_CPHW.dim() == 4 && row.images_CPHW.numel() > 0 && row.images_CPHW.sizes() == shape,
+        "report: the images of row '{}' have another shape than those of row '{}'; a grid needs [columns, planes, height, width].",
+        row.label, grid.rows.front().label);
   }
-  check<ShapeError>(std::max(shape[2], shape[3]) <= kLargestGridImage, "report: images of {} x {} pixels are not drawn, at most {} on a side are.",
-                    shape[2], shape[3], kLargestGridImage);
+  check<ShapeError>(std::max(shape[2], shape[3]) <= kLargestGridImage,
+                    "report: images of {} x {} pixels are not drawn, at most {} on a side are.", shape[2], shape[3], kLargestGridImage);
   check<ConfigError>(grid.low < grid.high, "report: the drawn range must rise, not {} … {}.", grid.low, grid.high);
 }
 
@@ -79,8 +82,8 @@ Image grid_picture(const ImageGrid& grid) {
   picture.planes = static_cast<std::uint32_t>(planes);
   picture.height = static_cast<std::uint32_t>(static_cast<std::int64_t>(grid.rows.size()) * cell_height + kGridGap);
   picture.width = static_cast<std::uint32_t>(columns * cell_width + kGridGap);
-  check<ShapeError>(std::uint64_t{picture.height} * picture.width <= kMaxImagePixels, "report: a grid of {} x {} pixels is too large to be drawn.",
-                    picture.width, picture.height);
+  check<ShapeError>(std::uint64_t{picture.height} * picture.width <= kMaxImagePixels,
+                    "report: a grid of {} x {} pixels is too large to be drawn.", picture.width, picture.height);
   picture.levels.assign(std::size_t{picture.height} * picture.width * picture.planes, kWhite);
   for (std::size_t row = 0; row < grid.rows.size(); ++row) {
     for (std::int64_t column = 0; column < columns; ++column) {
@@ -99,8 +102,9 @@ std::string render_image_grid(const ImageGrid& grid) {
   const double row_height = static_cast<double>(picture.height - kGridGap) / static_cast<double>(grid.rows.size());
   std::string labels;
   for (std::size_t row = 0; row < grid.rows.size(); ++row) {
-    labels += fmt::format("<text x=\"{:g}\" y=\"{:g}\" text-anchor=\"end\" font-size=\"{:g}\" fill=\"currentColor\">{}</text>\n", left - kLabelGap,
-                          (static_cast<double>(row) + 0.5) * row_height + 0.5 * kGridGap + 0.35 * kFontSize, kFontSize, escape(grid.rows[row].label));
+    labels += fmt::format("<text x=\"{:g}\" y=\"{:g}\" text-anchor=\"end\" font-size=\"{:g}\" fill=\"currentColor\">{}</text>\n",
+                          left - kLabelGap, (static_cast<double>(row) + 0.5) * row_height + 0.5 * kGridGap + 0.35 * kFontSize, kFontSize,
+                          escape(grid.rows[row].label));
   }
   const std::string description = escape(grid.description);
   return fmt::format(

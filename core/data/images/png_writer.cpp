@@ -11,11 +11,12 @@ std::string encode_png(const Image& image) {
   const std::uint64_t pixels = std::uint64_t{image.height} * image.width;
   check<DataError>(pixels > 0 && pixels <= kMaxImagePixels, "a picture of {} x {} pixels cannot be written as PNG; 1 to {} pixels can.",
                    image.width, image.height, kMaxImagePixels);
-  check<DataError>((image.planes == 1 || image.planes == 3) && image.max_level == 255 && image.levels.size() == pixels * image.planes &&
-                       std::ranges::all_of(image.levels, [](std::uint16_t level) { return level <= 255; }),
-                   "a picture to be written as PNG must have 1 or 3 planes of 8 bits and all their levels; this one has {} planes, highest level {} "
-                   "and {} levels.",
-                   image.planes, image.max_level, image.levels.size());
+  check<DataError>(
+      (image.planes == 1 || image.planes == 3) && image.max_level == 255 && image.levels.size() == pixels * image.planes &&
+          std::ranges::all_of(image.levels, [](std::uint16_t level) { return level <= 255; }),
+      "a picture to be written as PNG must have 1 or 3 planes of 8 bits and all their levels; this one has {} planes, highest level {} "
+      "and {} levels.",
+      image.planes, image.max_level, image.levels.size());
   std::vector<unsigned char> bytes(image.levels.begin(), image.levels.end());
   png_image settings{};
   settings.version = PNG_IMAGE_VERSION;

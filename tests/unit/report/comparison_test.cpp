@@ -166,7 +166,7 @@ TEST(Compare, ImagesHaveThePsnrOfTheirRmseAndTheirSimilarity) {
   const ComparisonRow same = compare({"same", "", data.truth_ND, "", false}, data, law);
   EXPECT_NEAR(same.ssim->value, 1, 1e-12);
   const Table table = comparison_table({row, same});
-  EXPECT_EQ(table.columns.at(2).heading, "PSNR");
+  EXPECT_EQ(table.columns.at(2).heading, "PSNR [dB]");
   EXPECT_EQ(table.columns.at(3).heading, "SSIM");
   EXPECT_EQ(row_named(table, "same").cells.at(2), "∞");
   EXPECT_NEAR(comparison_json({row}).at(0).at("psnr_db").at("value").get<double>(), row.psnr_db->value, 1e-12);
@@ -182,7 +182,7 @@ TEST(Compare, ImagesBelowTheWindowHaveNoSimilarityAndSpectraNeitherFigure) {
   const ComparisonData spectra = truth_only();
   const Table table = comparison_table({compare({"m", "", spectra.truth_ND, "", false}, spectra, SignalLaw(spectra.truth_ND))});
   for (const Column& column : table.columns) {
-    EXPECT_NE(column.heading, "PSNR");
+    EXPECT_NE(column.heading, "PSNR [dB]");
     EXPECT_NE(column.heading, "Lyα within 500 km/s");  // figures that no row has
   }
 }

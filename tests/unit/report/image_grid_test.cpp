@@ -38,7 +38,7 @@ TEST(ImageGrid, EveryPixelIsASquareInTheRightPlace) {
   const std::int64_t top = cell + kGridGap + 5 * kFactor, left = 2 * cell + kGridGap + 9 * kFactor;
   for (const std::int64_t i : {std::int64_t{0}, kFactor - 1}) EXPECT_EQ(level(picture, top + i, left + i), 255);
   for (const std::int64_t i : {std::int64_t{-1}, kFactor}) EXPECT_EQ(level(picture, top + i, left), 128);
-  EXPECT_EQ(level(picture, 0, 0), 255);         // a gap
+  EXPECT_EQ(level(picture, 0, 0), 255);          // a gap
   EXPECT_EQ(level(picture, cell + 1, 40), 255);  // between the rows
 }
 
