@@ -60,4 +60,18 @@ Estimate bootstrap_spread_error(const at::Tensor& restored_ND, const at::Tensor&
       key, resamples);
 }
 
+Estimate bootstrap_spread_error_of_law(const at::Tensor& restored_ND, const at::Tensor& law_spread_D, RandomKey key, std::int64_t resamples) {
+  check<ShapeError>(restored_ND.dim() == 2 && law_spread_D.dim() == 1 && restored_ND.size(1) == law_spread_D.size(0),
+                    "metrics: restored must be [N, D] and the spread of the law [D].");
+  const std::int64_t D = law_spread_D.size(0);
+  const at::Tensor restored = restored_ND.to(at::kDouble), r = restored - restored.mean(0), spread_D = law_spread_D.to(at::kDouble);
+  return bootstrap(
+      at::cat({r, r.square()}, 1),
+      [&](const at::Tensor& mean_RK) {
+        const at::Tensor variance_r = mean_RK.slice(1, D, 2 * D) - mean_RK.slice(1, 0, D).square();
+        return (variance_r.clamp_min(0).sqrt() / spread_D - 1).square().mean(1).sqrt();
+      },
+      key, resamples);
+}
+
 }  // namespace unchannel::metrics

@@ -36,4 +36,9 @@ Estimate bootstrap_rmse(const at::Tensor& squared_error_N, RandomKey key = defau
 Estimate bootstrap_spread_error(const at::Tensor& restored_ND, const at::Tensor& truth_ND, RandomKey key = default_metric_key(),
                                 std::int64_t resamples = 100);
 
+/// Spread error against a law whose standard deviations law_spread_D [D] are known and all positive, resampling the restored objects.
+/// Unlike the paired one it contains the scatter of N objects, about 1/√(2N). Throws ShapeError.
+Estimate bootstrap_spread_error_of_law(const at::Tensor& restored_ND, const at::Tensor& law_spread_D, RandomKey key = default_metric_key(),
+                                       std::int64_t resamples = 100);
+
 }  // namespace unchannel::metrics

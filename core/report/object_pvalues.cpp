@@ -16,13 +16,16 @@ Table worst_objects(const std::vector<ObjectPvalue>& objects, std::size_t count)
   std::ranges::stable_sort(ranked, {}, [](const ObjectPvalue* object) { return object->p_value; });
   Table table;
   const bool ids = !objects.empty() && objects.front().is_object_id;
+  const bool names = std::ranges::any_of(objects, [](const ObjectPvalue& object) { return !object.name.empty(); });
   table.columns = {
       {ids ? "object_id" : "row", "", true},
-      {"name", "", false},
       {"p-value", "share of the replicas, the observation counted in, that lie as far from the others as the observation does.", true}};
+  if (names) table.columns.insert(table.columns.begin() + 1, Column{"name", "", false});
   for (const ObjectPvalue* object : ranked) {
     if (table.rows.size() == count) break;
-    table.rows.push_back({{std::to_string(object->number), object->name, fmt::format("{:.2g}", object->p_value)}, "", false});
+    Row row{{std::to_string(object->number), fmt::format("{:.2g}", object->p_value)}, "", false};
+    if (names) row.cells.insert(row.cells.begin() + 1, object->name);
+    table.rows.push_back(std::move(row));
   }
   table.note = fmt::format("The {} objects that the simulator explains worst; equal p-values in the order of the file.", table.rows.size());
   if (const std::size_t failed = objects.size() - ranked.size(); failed > 0) {

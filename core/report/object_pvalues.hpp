@@ -18,6 +18,7 @@ struct ObjectPvalue {
 };
 
 /// The `count` objects with the smallest p-values, equal ones in the order of the file; those without a p-value are counted in the note.
+/// A column of names only where an object has one.
 Table worst_objects(const std::vector<ObjectPvalue>& objects, std::size_t count = 10);
 
 /// One entry an object, in the order of the file: object_id or row, name where there is one, p_value (null where a simulation failed).

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
@@ -17,8 +16,9 @@
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/metrics/evaluation.hpp>
-#include <unordered_map>
+#include <unchannel/scsi/observed_rows.hpp>
 
+#include "../evaluation/matched_rows.hpp"
 #include "../evaluation/quasar_set.hpp"
 #include "commands.hpp"
 
@@ -31,64 +31,10 @@ struct EvaluateArguments {
   double data_range = 0;
 };
 
-/// A data file and the row of each object in it.
-struct ObjectFile {
-  DatasetReader reader;
-  std::optional<std::unordered_map<std::int64_t, std::uint64_t>> row_of;  // absent: the file has no ids
-
-  explicit ObjectFile(const std::string& path) : reader(path) {
-    const auto ids = reader.object_ids();
-    if (!ids) return;
-    row_of.emplace();
-    for (std::size_t row = 0; row < ids->size(); ++row) {
-      check<DataError>(row_of->emplace((*ids)[row], row).second, "{}: object_id {} occurs twice; rows are matched by it, so it must be unique.", path, (*ids)[row]);
-    }
-  }
-};
-
-/// Rows of `file` that hold the objects `ids`, in that order. Where neither file has ids, rows are matched by their order.
-std::vector<std::uint64_t> matched_rows(const ObjectFile& file, const ObjectFile& restored, const std::vector<std::int64_t>& ids) {
-  const std::string path = file.reader.path().string(), other = restored.reader.path().string();
-  check<DataError>(file.row_of.has_value() == restored.row_of.has_value(),
-                   "{} and {}: one file has /object_id and the other not, so their rows cannot be matched. Write both with the same version of "
-                   "unchannel, or remove /object_id from the one that has it to match by row order.", path, other);
-  std::vector<std::uint64_t> rows;
-  if (!file.row_of) {
-    check<DataError>(file.reader.rows() == restored.reader.rows(), "{} has {} rows and {} has {}; without /object_id they must agree.", path, file.reader.rows(), other,
-                     restored.reader.rows());
-    for (std::uint64_t row = 0; row < file.reader.rows(); ++row) rows.push_back(row);
-    return rows;
-  }
-  std::size_t missing = 0;
-  std::int64_t first_missing = 0;
-  for (const std::int64_t id : ids) {
-    const auto found = file.row_of->find(id);
-    if (found != file.row_of->end()) rows.push_back(found->second);
-    else if (missing++ == 0) first_missing = id;
-  }
-  check<DataError>(missing == 0, "{}: {} of the {} objects of {} are not in it, the first with object_id {}. Give the file these observations were made from.", path, missing,
-                   ids.size(), other, first_missing);
-  return rows;
-}
-
-at::Tensor read_matrix(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
-  at::Tensor x_ND = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(reader.dim())}, at::kFloat);
-  reader.read_rows(std::span(rows), {x_ND.mutable_data_ptr<float>(), static_cast<std::size_t>(x_ND.numel())});
-  return x_ND;
-}
-
-/// Restored signals; of several transport samples of an object the first.
-at::Tensor read_restored(const DatasetReader& reader, const std::vector<std::uint64_t>& rows, std::uint64_t dim) {
-  const at::Tensor x = read_matrix(reader, rows);
-  const auto samples = reader.row_shape().size() > 1 && reader.row_shape()[0] * dim == reader.dim() ? reader.row_shape()[0] : 1;
-  check<ShapeError>(samples * dim == reader.dim(), "{}: a row has {} elements and the truth's {}; they must be signals of one grid.", reader.path().string(), reader.dim(), dim);
-  return x.slice(1, 0, static_cast<std::int64_t>(dim)).contiguous();
-}
-
 /// What is known about the truth: its values, mask, own noise, wavelengths, redshifts.
 metrics::EvaluationInput read_truth(const DatasetReader& reader, const std::vector<std::uint64_t>& rows) {
   metrics::EvaluationInput input;
-  input.truth_ND = read_matrix(reader, rows);
+  input.truth_ND = read_rows(reader, rows);
   const auto elements = static_cast<std::size_t>(input.truth_ND.numel());
   if (reader.has_mask()) {
     at::Tensor mask = at::empty(input.truth_ND.sizes(), at::kByte);
@@ -167,11 +113,9 @@ void evaluate(const EvaluateArguments& arguments) {
   check<ConfigError>(arguments.prior.empty() || !arguments.observed.empty(), "evaluate --prior: the exact references are computed from the observations; give them with --observed.");
   refuse_same_file("--json", arguments.json, {arguments.truth, arguments.restored, arguments.observed, arguments.reference, arguments.prior});
   const ObjectFile restored(arguments.restored), truth(arguments.truth);
-  std::vector<std::int64_t> ids = restored.reader.object_ids().value_or(std::vector<std::int64_t>{});
-  std::vector<std::uint64_t> restored_rows(restored.reader.rows());
-  for (std::size_t row = 0; row < restored_rows.size(); ++row) restored_rows[row] = row;
-  const std::vector<std::uint64_t> truth_rows = matched_rows(truth, restored, ids);
-  if (ids.empty()) ids.assign(restored_rows.begin(), restored_rows.end());
+  const WantedObjects wanted = wanted_objects(restored.reader, restored.reader.rows());
+  const std::vector<std::uint64_t> restored_rows = row_range(0, wanted.count), truth_rows = matched_rows(truth, wanted);
+  const std::vector<std::int64_t> ids = wanted.ids.value_or(std::vector<std::int64_t>(restored_rows.begin(), restored_rows.end()));
 
   metrics::EvaluationInput input = read_truth(truth.reader, truth_rows);
   input.data_range = arguments.data_range;
@@ -179,9 +123,7 @@ void evaluate(const EvaluateArguments& arguments) {
   if (!arguments.reference.empty()) {
     const DatasetReader reference(arguments.reference, DatasetKind::signals);
     check<ShapeError>(reference.dim() == truth.reader.dim(), "{}: a row has {} elements and the truth's {}.", arguments.reference, reference.dim(), truth.reader.dim());
-    std::vector<std::uint64_t> rows(reference.rows());
-    std::iota(rows.begin(), rows.end(), std::uint64_t{0});
-    input.reference_MD = read_matrix(reference, rows);
+    input.reference_MD = read_rows(reference, row_range(0, reference.rows()));
   }
   nlohmann::json json = {{"truth", arguments.truth}, {"restored", arguments.restored}, {"objects", ids.size()}};
   std::vector<std::pair<std::string, metrics::Evaluation>> results;
@@ -193,8 +135,8 @@ void evaluate(const EvaluateArguments& arguments) {
   add("restored", read_restored(restored.reader, restored_rows, truth.reader.dim()));
   if (!arguments.observed.empty()) {
     const ObjectFile observed(arguments.observed);
-    const std::vector<std::uint64_t> observed_rows = matched_rows(observed, restored, restored.row_of ? ids : std::vector<std::int64_t>{});
-    const at::Tensor observed_ND = read_matrix(observed.reader, observed_rows);
+    const std::vector<std::uint64_t> observed_rows = matched_rows(observed, wanted);
+    const at::Tensor observed_ND = read_rows(observed.reader, observed_rows);
     if (observed.reader.dim() == truth.reader.dim()) add("observed", observed_ND);
     if (!arguments.prior.empty()) {
       const baselines::QuasarReferences references =

@@ -104,7 +104,7 @@ report::SignalLaw quasar_signal_law(const QuasarSet& set, const QuasarPrior& pri
     std::copy(block.signals_BD.begin(), block.signals_BD.end(), signals.data_ptr<float>());
     return signals;
   };
-  return report::SignalLaw(set.truth_ND, draw, reference_rows);
+  return report::SignalLaw(set.truth_ND, {draw, reference_rows, set.truth_ND.size(0)});
 }
 
 }  // namespace unchannel

@@ -14,6 +14,8 @@
 #include <unchannel/report/spectra_figures.hpp>
 #include <unchannel/scsi/observations.hpp>
 
+#include "matched_rows.hpp"
+
 // Shape legend: N objects · D signal pixels
 namespace unchannel {
 
@@ -21,7 +23,7 @@ namespace unchannel {
 struct ReportObjects {
   ObservationBatch batch;
   at::Tensor ids_N;                            ///< int64: object ids where the file has them, else row numbers
-  bool has_object_ids = false;
+  WantedObjects wanted;                        ///< the same for other files
   std::vector<std::string> names;              ///< empty: the file has none
   std::optional<std::vector<double>> redshift;
   report::PixelAxis axis;                      ///< of the signals
@@ -31,8 +33,8 @@ struct ReportObjects {
   at::Tensor truth_ND;                         ///< undefined without a truth
   nlohmann::json truth_provenance;             ///< null where the file has none
 
+  bool has_object_ids() const { return wanted.ids.has_value(); }
   std::int64_t size() const { return ids_N.size(0); }
-  bool semi_synthetic() const { return origin.starts_with("semi-synthetic"); }
 };
 
 /// A latent with one number an object as float64 [N].

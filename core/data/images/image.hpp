@@ -31,4 +31,8 @@ Image decode_image(std::string_view bytes);
 Image decode_png(std::string_view bytes);
 Image decode_jpeg(std::string_view bytes);
 
+/// The picture as a PNG file of 8 bits, grey or RGB, as sRGB: `decode_png` gives the same levels back. Throws DataError: another number of
+/// planes, levels above 255 allowed, fewer levels than pixels, no pixel or more than kMaxImagePixels.
+std::string encode_png(const Image& image);
+
 }  // namespace unchannel

@@ -77,6 +77,16 @@ TEST(Bootstrap, SpreadErrorHasTheValueOfThePlainFormula) {
   EXPECT_GT(estimate.standard_error, 0);
 }
 
+TEST(Bootstrap, TheSpreadAgainstALawIsThatOfTheObjectsOverTheLawsOwn) {
+  const at::Tensor restored = 100 + 0.5 * normals(4000, 6, 4);
+  const Estimate estimate = bootstrap_spread_error_of_law(restored, at::full({6}, 1.0, at::kDouble));
+  // A sample standard deviation of 4,000 normals is good to 1/√8000 = 1.1 % of itself.
+  EXPECT_NEAR(estimate.value, 0.5, 0.02);
+  const at::Tensor own_D = pixel_spread(restored);
+  EXPECT_NEAR(bootstrap_spread_error_of_law(restored, own_D).value, 0, 1e-9);
+  EXPECT_THROW(bootstrap_spread_error_of_law(restored, own_D.slice(0, 1)), ShapeError);
+}
+
 TEST(Bootstrap, IsAPureFunctionOfItsKey) {
   const at::Tensor values = normals(100, 1, 6).squeeze(1);
   EXPECT_EQ(bootstrap_mean(values).standard_error, bootstrap_mean(values).standard_error);

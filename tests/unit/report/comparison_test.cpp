@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/random.hpp>
+#include <unchannel/metrics/evaluation.hpp>
 #include <unchannel/report/comparison.hpp>
 #include <unchannel/report/tensor_ops.hpp>
 
@@ -120,11 +121,82 @@ TEST(LineTable, HasNoRowsWhereNoLineIsInCoverage) {
 TEST(SignalLaw, AFreshSampleOfTheLawHasHardlyAnyExcessAndAWiderOneItsOwn) {
   const auto draw = [](std::int64_t first, std::int64_t count) { return normals(first, count, 7); };
   const std::int64_t rows = 256;
-  const SignalLaw law(normals(0, rows, 1), draw, 2048);
+  const SignalLaw law(normals(0, rows, 1), {draw, 2048, rows});
   EXPECT_EQ(law.reference_rows(), 2048);
   // W2 between N(0, 1) and N(0, 4) on every direction is 1; the floor's scatter is about 1/√rows.
   EXPECT_NEAR(law.excess_sliced_w2(2 * normals(0, rows, 3)), 1.0, 0.06);
   EXPECT_LT(law.excess_sliced_w2(normals(0, rows, 3)), 0.06);
+}
+
+TEST(SignalLaw, HasTheExcessThatEvaluateHasOnTheSameReference) {
+  const at::Tensor reference = normals(0, 1000, 7), restored = 1.3 * normals(0, kN, 3);
+  const auto draw = [&](std::int64_t first, std::int64_t count) { return reference.slice(0, first, first + count); };
+  const std::int64_t clean = 1000 / 3 / kN * kN;
+  const SignalLaw law(normals(0, kN, 1), {draw, 1000 - clean, clean});
+  EXPECT_NEAR(law.excess_sliced_w2(restored), metrics::excess_against(reference, restored).excess, 1e-6);
+}
+
+TEST(SignalLaw, ASampleThatGivesTheSpreadReplacesThatOfTheTruth) {
+  const ComparisonData data = truth_only();
+  const at::Tensor offset = 1000 + 2 * normals(0, 4096, 7);  // a mean that is large against the spread
+  const auto draw = [&](std::int64_t first, std::int64_t count) { return offset.slice(0, first, first + count); };
+  const SignalLaw law(data.truth_ND, {draw, 4096 - kN, kN, true});
+  const ComparisonRow row = compare({"m", "", data.truth_ND, "", false}, data, law);
+  // Standard deviation 1 against 2, each of 64 objects good to 1/√128 = 9 %: bias −0.5 ± 0.01 over 24 pixels.
+  EXPECT_NEAR(*row.spread_bias, -0.5, 0.04);
+  EXPECT_NEAR(row.spread_error->value, 0.5, 0.04);
+}
+
+ComparisonData image_data() {
+  ComparisonData data;
+  at::Tensor truth = at::empty({kN, 2 * 12 * 11}, at::kFloat);
+  for (std::int64_t i = 0; i < kN; ++i) RandomKey(5).normal(static_cast<std::uint64_t>(i), 0, 264, truth.mutable_data_ptr<float>() + i * 264);
+  data.truth_ND = truth;
+  data.image_shape = {2, 12, 11};
+  return data;
+}
+
+TEST(Compare, ImagesHaveThePsnrOfTheirRmseAndTheirSimilarity) {
+  const ComparisonData data = image_data();
+  const SignalLaw law(data.truth_ND);
+  const ComparisonRow row = compare({"m", "", data.truth_ND + 0.5, "", false}, data, law);
+  const double range = data.truth_ND.max().item<double>() - data.truth_ND.min().item<double>();
+  EXPECT_NEAR(row.psnr_db->value, 20 * std::log10(range / 0.5), 1e-5);
+  EXPECT_LT(row.ssim->value, 0.9);
+  const ComparisonRow same = compare({"same", "", data.truth_ND, "", false}, data, law);
+  EXPECT_NEAR(same.ssim->value, 1, 1e-12);
+  const Table table = comparison_table({row, same});
+  EXPECT_EQ(table.columns.at(2).heading, "PSNR [dB]");
+  EXPECT_EQ(table.columns.at(3).heading, "SSIM");
+  EXPECT_EQ(row_named(table, "same").cells.at(2), "∞");
+  EXPECT_NEAR(comparison_json({row}).at(0).at("psnr_db").at("value").get<double>(), row.psnr_db->value, 1e-12);
+  EXPECT_TRUE(comparison_json({row}).at(0).contains("ssim"));
+}
+
+TEST(Compare, ImagesBelowTheWindowHaveNoSimilarityAndSpectraNeitherFigure) {
+  ComparisonData data = image_data();
+  data.image_shape = {1, 33, 8};
+  const ComparisonRow row = compare({"m", "", data.truth_ND + 0.5, "", false}, data, SignalLaw(data.truth_ND));
+  EXPECT_TRUE(row.psnr_db.has_value());
+  EXPECT_FALSE(row.ssim.has_value());
+  const ComparisonData spectra = truth_only();
+  const Table table = comparison_table({compare({"m", "", spectra.truth_ND, "", false}, spectra, SignalLaw(spectra.truth_ND))});
+  for (const Column& column : table.columns) {
+    EXPECT_NE(column.heading, "PSNR [dB]");
+    EXPECT_NE(column.heading, "Lyα within 500 km/s");  // figures that no row has
+  }
+}
+
+TEST(Compare, PixelsOfImagesThatHardlyVaryDoNotCountInTheSpread) {
+  ComparisonData data = image_data();
+  data.truth_ND.select(1, 3).fill_(-1);
+  data.truth_ND.select(1, 4) *= 1e-3;
+  at::Tensor restored = 0.5 * data.truth_ND;
+  restored.select(1, 4) = data.truth_ND.select(1, 5);
+  const SignalLaw law(data.truth_ND);
+  EXPECT_NEAR(compare({"m", "", restored, "", false}, data, law).spread_error->value, 0.5, 1e-6);
+  data.image_shape.clear();  // other signals: a pixel that never varies leaves no ratio
+  EXPECT_FALSE(compare({"m", "", restored, "", false}, data, law).spread_error.has_value());
 }
 
 ComparisonRow given_row() {

@@ -32,7 +32,10 @@ TEST(ObjectPvalues, ObjectsWithoutOneAreCountedAndNull) {
 
 TEST(ObjectPvalues, FilesWithoutIdsGiveRows) {
   EXPECT_EQ(pvalues_json({{3, false, "", 1.0}})[0].dump(), R"({"p_value":1.0,"row":3})");
-  EXPECT_EQ(worst_objects({{3, false, "", 1.0}}).columns[0].heading, "row");
+  const Table table = worst_objects({{3, false, "", 1.0}});
+  EXPECT_EQ(table.columns.at(0).heading, "row");
+  EXPECT_EQ(table.columns.size(), 2U);  // no names, no column of them
+  EXPECT_EQ(table.rows.at(0).cells, (std::vector<std::string>{"3", "1"}));
 }
 
 }  // namespace
