@@ -54,7 +54,7 @@ double noise_sigma_of(const Channel& channel, double given) {
 PosteriorDraws::PosteriorDraws(const GeneratorRun& generator, const Channel& channel, PosteriorSettings settings, const std::string& input)
     : generator_(generator), channel_(channel), settings_(std::move(settings)) {
   check<ConfigError>(generator.config.train.interpolant.kind == "linear" && generator.config.train.interpolant.gamma == "none",
-                     "{}: was trained with interpolant.kind = \"{}\"; guided sampling needs a generator with \"linear\".",
+                     "{}: was trained with interpolant.kind = \"{}\"; guided sampling needs a generator with \"linear\" and gamma = \"none\".",
                      generator.path.string(), generator.config.train.interpolant.kind);
   check<ConfigError>(channel.has_mean() && channel.has_vjp(),
                      "channel {} does not offer its mean and vjp, which guided sampling needs; restore needs neither.", channel.id());

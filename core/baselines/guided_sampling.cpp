@@ -20,7 +20,8 @@ at::Tensor norm_B1(const at::Tensor& r_BM) { return r_BM.square().sum({1}, true,
 }  // namespace
 
 ConditionalMean conditional_mean(const DriftModel& model, Network& network) {
-  check<ConfigError>(!model.interpolant().stochastic(), "baselines: guided sampling needs a generator with interpolant.kind = \"linear\".");
+  check<ConfigError>(model.interpolant().settings().kind == "linear" && !model.interpolant().draws_noise(),
+                     "baselines: guided sampling needs a generator with interpolant.kind = \"linear\" and gamma = \"none\".");
   check<ConfigError>(model.encoder().entries().empty(), "baselines: guided sampling needs a generator without visible latents.");
   for (auto& [name, tensor] : network.parameters()) at::Tensor(tensor).set_requires_grad(false);
   return [&model, &network](double t, const at::Tensor& x_BD) {

@@ -44,6 +44,7 @@ class Interpolant {
   /// Throws ConfigError when the settings contradict each other.
   explicit Interpolant(const InterpolantSettings& settings);
 
+  const InterpolantSettings& settings() const { return settings_; }
   /// z enters I_t.
   bool draws_noise() const { return fokker_planck() || settings_.gamma != "none"; }
   /// The network has to learn E[z | I_t] too: z enters, and nothing else gives the score.

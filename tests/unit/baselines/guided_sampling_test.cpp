@@ -158,7 +158,7 @@ TEST(GeneratorMean, HasTheJacobianOfItsNetwork) {
 }
 
 TEST(GeneratorMean, RefusesAnotherInterpolant) {
-  const DriftModel model = small_model("stochastic");
+  const DriftModel model = small_model("trigonometric");
   const std::unique_ptr<Network> network = model.make_network(RandomKey(1));
   EXPECT_THROW(conditional_mean(model, *network), ConfigError);
 }
