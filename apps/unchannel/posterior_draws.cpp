@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/baselines/moment_matching.hpp>
 #include <unchannel/scsi/observations.hpp>
+
+#include "declared_noise.hpp"
 
 namespace unchannel {
 namespace {
@@ -39,12 +40,7 @@ std::string PosteriorSettings::name() const {
 
 double noise_sigma_of(const Channel& channel, double given) {
   if (given > 0) return given;
-  const nlohmann::json record = channel.configuration();
-  const nlohmann::json parameters = record.value("parameters", nlohmann::json::object());
-  for (const char* name : {"noise_sigma", "sigma"}) {
-    const auto found = parameters.find(name);
-    if (found != parameters.end() && found->is_number() && found->get<double>() > 0) return found->get<double>();
-  }
+  if (const double declared = declared_noise(channel.configuration()); declared > 0) return declared;
   throw ConfigError(
       fmt::format("channel {} declares no noise_sigma or sigma above 0; give the standard deviation of its white noise with "
                   "--noise-sigma.",
@@ -75,8 +71,7 @@ at::Tensor PosteriorDraws::draw(const DatasetReader& observations, std::uint64_t
 
 at::Tensor PosteriorDraws::draw_unchecked(const DatasetReader& observations, std::uint64_t first, std::uint64_t count,
                                           double guidance) const {
-  std::vector<std::uint64_t> rows(count);
-  std::iota(rows.begin(), rows.end(), first);
+  const std::vector<std::uint64_t> rows = row_range(first, count);
   const baselines::Measured measured(channel_, latents_of_rows(observations, channel_, rows), read_rows(observations, rows));
   const baselines::ConditionalMean mean = baselines::conditional_mean(generator_.trained.model, *generator_.trained.network);
   const RandomKey key = RandomKey(settings_.key).derive(Purpose::kBaseline);

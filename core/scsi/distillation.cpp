@@ -61,15 +61,6 @@ Pairs make_pairs(const TrainedModel& trained, const Channel& channel, const Obse
   return pairs;
 }
 
-at::Tensor draw_rows(RandomKey key, std::int64_t step, std::int64_t batch, std::int64_t bound) {
-  at::Tensor index_B = at::empty({batch}, at::kLong);
-  for (std::int64_t i = 0; i < batch; ++i) {
-    const std::uint64_t bits = key.bits(static_cast<std::uint64_t>(step), static_cast<std::uint32_t>(i));
-    index_B.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(bits % static_cast<std::uint64_t>(bound));
-  }
-  return index_B;
-}
-
 double rms(const at::Tensor& values) { return values.to(at::kDouble).square().mean().sqrt().item<double>(); }
 
 }  // namespace
@@ -95,7 +86,7 @@ DistilledModel distil(const TrainedModel& trained, const Channel& channel, const
   Optimiser optimiser(adam, *student, *average);
   const double scale2 = std::pow(model.normalisation().scale, 2);
   for (std::int64_t step = 0; step < settings.steps; ++step) {
-    const at::Tensor index_B = draw_rows(key, step, settings.batch, pairs.y_BD.size(0));
+    const at::Tensor index_B = draw_indices(key, static_cast<std::uint64_t>(step), 1, settings.batch, pairs.y_BD.size(0));
     const at::Tensor target_BQ = model.encode(pairs.target_BD.index_select(0, index_B));
     const at::Tensor guess_BQ = at_observation(model, *student, pairs.y_BD.index_select(0, index_B), rows_of(pairs.visible, index_B));
     const at::Tensor loss = (guess_BQ - target_BQ).square().mean() / scale2;

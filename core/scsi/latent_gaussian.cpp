@@ -59,7 +59,8 @@ std::optional<std::string> LatentGaussian::usable_latent(const Observations& obs
 
 LatentGaussian::Seen LatentGaussian::see(const at::Tensor& y_BD, const Latents& latents) const {
   const auto found = latents.find(latent_);
-  check<ShapeError>(found != latents.end(), "latent '{}' is needed by the linear start but was not given.", latent_);
+  check<ShapeError>(found != latents.end(), "latent '{}' is needed by the linear start but was not given; the data need /latents/{} for every observation.",
+                    latent_, latent_);
   const at::Tensor class_BD = class_of(at_elements(found->second, y_BD.size(1)), values_K_);
   const at::Tensor gain_BD = pick(gain_K_, class_BD), noise_BD = pick(noise_K_, class_BD).clamp_min(1e-20);
   const at::Tensor silent_BD = gain_BD.eq(0.0);

@@ -12,16 +12,6 @@ namespace {
 /// Rows per group of equal time below which the matrix products become thin.
 constexpr std::int64_t kRowsPerGroup = 8;
 
-at::Tensor draw_indices(RandomKey key, std::uint64_t step, std::uint32_t stream, std::int64_t count, std::int64_t bound) {
-  at::Tensor index = at::empty({count}, at::kLong);
-  std::int64_t* out = index.data_ptr<std::int64_t>();
-  const RandomKey row_key = key.derive(stream);
-  for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = static_cast<std::int64_t>(row_key.bits(step, static_cast<std::uint32_t>(i)) % static_cast<std::uint64_t>(bound));
-  }
-  return index;
-}
-
 /// Largest number of groups ≤ the levels that divides the rows and leaves at least kRowsPerGroup rows each.
 std::int64_t group_count(std::int64_t rows, std::int64_t levels) {
   for (std::int64_t groups = std::min(levels, std::max<std::int64_t>(1, rows / kRowsPerGroup)); groups > 1; --groups) {
@@ -50,6 +40,16 @@ at::Tensor where_rows(const at::Tensor& choose_B, const at::Tensor& a, const at:
 }
 
 }  // namespace
+
+at::Tensor draw_indices(RandomKey key, std::uint64_t step, std::uint32_t stream, std::int64_t count, std::int64_t bound) {
+  at::Tensor index = at::empty({count}, at::kLong);
+  std::int64_t* out = index.data_ptr<std::int64_t>();
+  const RandomKey row_key = key.derive(stream);
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = static_cast<std::int64_t>(row_key.bits(step, static_cast<std::uint32_t>(i)) % static_cast<std::uint64_t>(bound));
+  }
+  return index;
+}
 
 at::Tensor transporters_of(const at::Tensor& rows_B, const ModelSettings& settings) {
   return settings.members > 1 ? rows_B.remainder(settings.members) : at::Tensor();

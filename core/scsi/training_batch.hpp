@@ -55,6 +55,9 @@ class TrainingBatcher {
   const CleanSignals* clean_;
 };
 
+/// `count` indices below `bound`, a pure function of (key, stream, step), int64.
+at::Tensor draw_indices(RandomKey key, std::uint64_t step, std::uint32_t stream, std::int64_t count, std::int64_t bound);
+
 /// The member of a committee that transports each observation row and never learns from it; undefined for a single network.
 at::Tensor transporters_of(const at::Tensor& rows_B, const ModelSettings& settings);
 /// A member that learns from each row at this step, all others than the transporter in turn; undefined for a single network.

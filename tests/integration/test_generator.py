@@ -125,6 +125,17 @@ class Generator(unittest.TestCase):
         # Other batch sizes may round matrix products differently.
         self.assertLess(numpy.abs(self.rows("more.h5")[0][:10] - self.rows("few.h5")[0]).max(), 1e-4)
 
+    def test_a_composed_channel_has_the_noise_of_its_last_stage(self):
+        stages = '[[channel.stages]]\nid = "awgn"\nparameters = { sigma = 0.0 }\n[[channel.stages]]\nid = "awgn"\n' + f"parameters = {{ sigma = {SIGMA} }}\n"
+        composed = MEASUREMENT.replace(f'id = "awgn"\n[channel.parameters]\nsigma = {SIGMA}\n', f'id = "compose"\n{stages}')
+        self.assertIn("compose", composed)
+        (self.work / "composed.toml").write_text(composed)
+        for name, config in (("composed", "composed.toml"), ("plain", "measurement.toml")):
+            program.expect_ok("baseline", "mmps", self.work / config, "--prior", self.work / "first", "--input", self.work / "observed.h5", "--output",
+                              self.work / f"{name}.h5", "--steps", 8)
+        self.assertIn("noise 0.5", self.rows("composed.h5")[2])
+        self.assertEqual(self.rows("composed.h5")[0].tolist(), self.rows("plain.h5")[0].tolist(), "a first stage that adds nothing changes nothing")
+
     def test_mmps_draws_have_the_exact_posterior(self):
         import h5py
         import numpy

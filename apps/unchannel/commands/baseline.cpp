@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
-#include <numeric>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/baselines/guided_sampling.hpp>
@@ -31,8 +30,7 @@ void tune(const GuidedArguments& arguments, const DatasetReader& observations, P
   const DatasetReader truth(arguments.truth, DatasetKind::signals);
   check<ShapeError>(truth.rows() == observations.rows(), "{} has {} rows and {} has {}; they must be pairs.", arguments.truth, truth.rows(),
                     arguments.input, observations.rows());
-  std::vector<std::uint64_t> rows(std::min(kTuningRows, observations.rows()));
-  std::iota(rows.begin(), rows.end(), std::uint64_t{0});
+  const std::vector<std::uint64_t> rows = row_range(0, std::min(kTuningRows, observations.rows()));
   const auto draw = [&](double guidance) { return draws.draw(observations, 0, rows.size(), guidance); };
   const at::Tensor truth_BD = read_rows(truth, rows);
   check<ShapeError>(truth_BD.size(1) == draws.signal_size(), "{}: its signals have {} elements; the channel takes {}.", arguments.truth,

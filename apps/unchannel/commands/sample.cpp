@@ -41,8 +41,8 @@ void sample(const SampleArguments& arguments) {
   refuse_same_file("--output", arguments.output, {RunFolder::checkpoint_path(generator.path), RunFolder::config_path(generator.path)});
   const DriftModel& model = generator.trained.model;
   Integration how = generator.config.train.transport.in_restoration();
-  const bool midpoint = how.solver == "midpoint" && !model.interpolant().stochastic();
-  how.steps = sampling_steps(arguments.steps, generator.levels(), midpoint ? 2 : 1);
+  how.steps = 1;
+  how.steps = sampling_steps(arguments.steps, generator.levels(), how.grid(model.interpolant().stochastic()));
   DatasetWriter writer(arguments.output, DatasetKind::signals, {model.signal_shape().begin(), model.signal_shape().end()});
   writer.set_attribute(
       "origin", fmt::format("drawn by the generator of {}: {} {} steps, key {}", generator.name(), how.steps, how.solver, arguments.key));

@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/stop_signal.hpp>
@@ -13,6 +14,8 @@
 #include <unchannel/scsi/observed_rows.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 #include <unchannel/transport/solver.hpp>
+
+#include "../declared_noise.hpp"
 
 namespace unchannel {
 namespace {
@@ -47,15 +50,6 @@ Latents mean_latents(const Channel& channel, const ObservationBatch& batch, std:
   return result;
 }
 
-/// Standard deviation of the white noise that the configuration gives its channel, of a composed one the last stage; 0: not said.
-double declared_noise(const ChannelSettings& channel) {
-  const nlohmann::json& parameters = channel.stages.empty() ? channel.parameters : channel.stages.back().parameters;
-  for (const char* name : {"noise_sigma", "sigma"}) {
-    if (parameters.contains(name) && parameters[name].is_number()) return parameters[name].get<double>();
-  }
-  return 0.0;
-}
-
 /// Throws ConfigError where the channel answers one signal differently for different objects, by latents that came with them.
 void check_one_response(const Channel& channel, const ObservationBatch& batch) {
   if (batch.latents.empty() || !channel.has_mean()) return;
@@ -76,7 +70,7 @@ at::Tensor known_ivar(const OpenRun& run, const ReportObjects& objects, const La
     const auto mask = objects.batch.latents.find("mask");
     return (mask == objects.batch.latents.end() ? ivar->second : ivar->second * mask->second.eq(0)).reshape(objects.batch.raw_BM.sizes());
   }
-  if (const double declared = declared_noise(run.config.channel); declared > 0.0) {
+  if (const double declared = declared_noise(run.channel->configuration()); declared > 0.0) {
     // Weights above 1e6 leave float32 nothing of the smoothness, which alone decides on what was not observed.
     const double sigma = std::max(declared, kLeastNoiseShare * objects.truth_ND.to(at::kDouble).std().item<double>());
     return at::full(objects.batch.raw_BM.sizes(), 1.0 / (sigma * sigma), at::kFloat);
