@@ -8,6 +8,7 @@
 
 #include "built_ins.hpp"
 #include "compose.hpp"
+#include "least_squares_lift.hpp"
 #include "plugin_tensor_channel.hpp"
 
 namespace unchannel {
@@ -45,6 +46,12 @@ void ChannelSettings::visit(SettingsVisitor& visitor) {
                failed_samples);
   visitor.number({"max_failed_share", "The run stops when more than this share of all samples fails in the channel.", "1"},
                  max_failed_share, 0.0, 1.0);
+  visitor.choice({"lift",
+                  "Which signal-shaped view of an observation the network starts from. own: the channel's (the observation itself where shapes "
+                  "agree). least_squares: the signal that explains it best, for channels with mean and vjp whose latents are all visible; where a "
+                  "channel weakens or turns directions over, as motion blur does."},
+                 lift, {"own", "least_squares"});
+  visitor.integer({"lift_iterations", "lift = \"least_squares\": steps of conjugate gradients from zero; few regularise."}, lift_iterations, 1, 10000);
   visit_parameters(visitor, parameters, latents);
   visitor.list({"stages", "With id = \"compose\": a channel that measures what the one before it gives."}, stages);
 }
@@ -149,15 +156,22 @@ std::unique_ptr<Channel> make_composed(const PluginRegistry& registry, const Cha
   return std::make_unique<Compose>(std::move(stages));
 }
 
+std::unique_ptr<Channel> make_with_own_lift(const PluginRegistry& registry, const ChannelSettings& settings,
+                                            const std::vector<std::int64_t>& signal_shape) {
+  if (settings.id == "compose") return make_composed(registry, settings, signal_shape);
+  check<ConfigError>(settings.stages.empty(), "channel.stages: channel {} has no stages. Set channel.id = \"compose\", or remove them.",
+                     settings.id);
+  return make_single(registry, settings, {settings.id, settings.parameters, settings.latents, settings.places}, signal_shape);
+}
+
 }  // namespace
 
 std::unique_ptr<Channel> make_channel(const PluginRegistry& registry, const ChannelSettings& settings,
                                       const std::vector<std::int64_t>& signal_shape) {
   check<ConfigError>(!settings.id.empty(), "channel.id is missing; `unchannel plugins list` shows what there is.");
-  if (settings.id == "compose") return make_composed(registry, settings, signal_shape);
-  check<ConfigError>(settings.stages.empty(), "channel.stages: channel {} has no stages. Set channel.id = \"compose\", or remove them.",
-                     settings.id);
-  return make_single(registry, settings, {settings.id, settings.parameters, settings.latents, settings.places}, signal_shape);
+  std::unique_ptr<Channel> channel = make_with_own_lift(registry, settings, signal_shape);
+  if (settings.lift == "own") return channel;
+  return std::make_unique<LeastSquaresLift>(std::move(channel), settings.lift_iterations);
 }
 
 std::unique_ptr<Channel> make_channel(const ChannelSettings& settings, const std::vector<std::string>& plugin_dirs,

@@ -36,6 +36,8 @@ struct ChannelSettings {
   double memory_limit_gib = 0;  ///< of that process; 0: half of the machine's memory
   std::string failed_samples;   ///< folder, relative to `folder`; empty: in the user's cache
   double max_failed_share = 0.01;
+  std::string lift = "own";
+  std::int64_t lift_iterations = 10;
   nlohmann::json parameters = nlohmann::json::object();  ///< [channel.parameters], checked against the channel's schema
   nlohmann::json latents = nlohmann::json::object();     ///< [channel.latents.NAME], {visible, source}
   std::vector<ChannelStageSettings> stages;              ///< of `compose`, in the order of the measurement

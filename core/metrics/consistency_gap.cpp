@@ -37,18 +37,27 @@ ConsistencyGap::ConsistencyGap(const at::Tensor& observed_BD, RandomKey key, Gap
   unit_floor_squared_ = wasserstein2_squared(odd, even).mean().item<double>() * static_cast<double>(half) / 2;
 }
 
-GapResult ConsistencyGap::operator()(const at::Tensor& simulated_ND) const {
+double ConsistencyGap::floor_squared(std::int64_t simulated_rows, const at::Tensor& own_ND) const {
+  if (!own_ND.defined()) return unit_floor_squared_ * (1.0 / static_cast<double>(simulated_rows) + 1.0 / static_cast<double>(rows_));
+  const at::Tensor own_sorted_PN = sorted_projections(own_ND.to(at::kCPU, at::kFloat), directions_PD_);
+  return wasserstein2_squared(own_sorted_PN, observed_sorted_PB_).mean().item<double>();
+}
+
+GapResult ConsistencyGap::operator()(const at::Tensor& simulated_ND, const at::Tensor& own_ND) const {
   check<ShapeError>(simulated_ND.dim() == 2 && simulated_ND.size(0) >= 2 && simulated_ND.size(1) == directions_PD_.size(1),
                     "metrics: simulated observations must be [N, {}] with N of at least 2, like the held-out ones.", directions_PD_.size(1));
+  check<ShapeError>(!own_ND.defined() || own_ND.sizes() == simulated_ND.sizes(),
+                    "metrics: each simulated observation needs the one it was restored from; {} and {} rows.", simulated_ND.size(0),
+                    own_ND.defined() ? own_ND.size(0) : 0);
   const at::Tensor simulated = simulated_ND.to(at::kCPU, at::kFloat);
+  const double floor_squared = this->floor_squared(simulated.size(0), own_ND);
   if (!simulated.isfinite().all().item<bool>()) {
     const double infinite = std::numeric_limits<double>::infinity();
-    return {infinite, std::sqrt(unit_floor_squared_), infinite, infinite, infinite, infinite};
+    return {infinite, std::sqrt(floor_squared), infinite, infinite, infinite, infinite};
   }
   GapResult result;
   const at::Tensor simulated_sorted_PN = sorted_projections(simulated, directions_PD_);
   const double squared = wasserstein2_squared(simulated_sorted_PN, observed_sorted_PB_).mean().item<double>();
-  const double floor_squared = unit_floor_squared_ * (1.0 / static_cast<double>(simulated.size(0)) + 1.0 / static_cast<double>(rows_));
   result.sliced_w2 = std::sqrt(squared);
   result.floor = std::sqrt(floor_squared);
   result.excess_squared = squared - floor_squared;
@@ -58,8 +67,8 @@ GapResult ConsistencyGap::operator()(const at::Tensor& simulated_ND) const {
   return result;
 }
 
-GapResult consistency_gap(const at::Tensor& simulated_ND, const at::Tensor& observed_BD, RandomKey key) {
-  return ConsistencyGap(observed_BD, key)(simulated_ND);
+GapResult consistency_gap(const at::Tensor& simulated_ND, const at::Tensor& observed_BD, const at::Tensor& own_ND, RandomKey key) {
+  return ConsistencyGap(observed_BD, key)(simulated_ND, own_ND);
 }
 
 }  // namespace unchannel::metrics

@@ -38,6 +38,13 @@ void ModelSettings::visit(SettingsVisitor& visitor) {
                   "Arithmetic of the network: float32, bfloat16 by autocast (weights stay float32), or auto: bfloat16 where the processor "
                   "multiplies it natively, decided when a run starts."},
                  precision, {"auto", "float32", "bfloat16"});
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  visitor.number({"signal_min",
+                  "Known least value of a signal's elements, e.g. 0.0 for fluxes or -1.0 for images in [-1, 1]: transports and starts stay inside. "
+                  "-inf: none.",
+                  "signal units"},
+                 signal_min, -kInfinity, kInfinity);
+  visitor.number({"signal_max", "Known greatest value of a signal's elements; inf: none.", "signal units"}, signal_max, -kInfinity, kInfinity);
 }
 
 std::int64_t Network::parameter_count() const {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,6 +30,8 @@ struct ModelSettings {
   double dropout = 0.0;
   std::int64_t members = 1;
   std::string precision = "float32";
+  double signal_min = -std::numeric_limits<double>::infinity();
+  double signal_max = std::numeric_limits<double>::infinity();
 
   void visit(SettingsVisitor& visitor);
 };

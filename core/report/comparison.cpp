@@ -8,6 +8,7 @@
 #include <unchannel/metrics/pixel_errors.hpp>
 #include <unchannel/metrics/sliced_distance.hpp>
 #include <unchannel/metrics/ssim.hpp>
+#include <unchannel/metrics/two_sample.hpp>
 
 #include "tensor_ops.hpp"
 
@@ -125,7 +126,10 @@ ComparisonRow compare(const MethodResult& method, const ComparisonData& data, co
   }
   add_image_figures(row, method.restored_ND, squared_N, data);
   if (row.objects >= 2) add_spread(row, method.restored_ND, data, law);
-  if (row.objects >= 4) row.excess_sliced_w2 = law.excess_sliced_w2(method.restored_ND);
+  if (row.objects >= 4) {
+    row.excess_sliced_w2 = law.excess_sliced_w2(method.restored_ND);
+    row.energy_distance = metrics::energy_distance(method.restored_ND, data.truth_ND, {.paired = true});
+  }
   if (data.wavelength_D.defined()) {
     row.lines = metrics::lines_in_coverage(method.restored_ND, data.truth_ND, data.wavelength_D, data.redshift_N);
     for (const metrics::PeakComparison& peaks : row.lines) {

@@ -76,6 +76,7 @@ struct ComparisonRow {
   std::optional<metrics::Estimate> spread_error;    ///< fraction, see kLeastSpreadShare
   std::optional<double> spread_bias;                ///< fraction, signed
   std::optional<double> excess_sliced_w2;           ///< data units
+  std::optional<double> energy_distance;            ///< data units, against the truth of other objects of the same set
   std::optional<metrics::Estimate> lyman_alpha_within_500_km_s;  ///< share of the objects with Ly α in coverage
   std::optional<double> lyman_alpha_median_velocity_km_s;        ///< median |velocity error| of the peak
   std::optional<double> lyman_alpha_median_height_error;         ///< median relative height error of the peak, signed

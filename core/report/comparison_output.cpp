@@ -69,6 +69,11 @@ const std::vector<FigureColumn>& figures() {
        spread_text},
       {{"excess sliced W2", "distance between the law of the restorations and that of clean signals beyond the sampling floor, data units.", true},
        [](const ComparisonRow& row) { return row.excess_sliced_w2 ? fmt::format("{:.4f}", *row.excess_sliced_w2) : kNone; }},
+      {{"energy distance",
+        "2 E|X − Y| − E|X − X′| − E|Y − Y′| between restorations X and true signals Y of other objects, data units; unbiased, so that equal laws give "
+        "zero on average.",
+        true},
+       [](const ComparisonRow& row) { return row.energy_distance ? fmt::format("{:.4f}", *row.energy_distance) : kNone; }},
       {{"Lyα within 500 km/s",
         "share of the objects whose highest pixel at rest 1150–1300 Å lies within 500 km/s of the truth's; where not all "
         "have it in coverage, their number stands in brackets.",
@@ -148,6 +153,7 @@ nlohmann::json comparison_json(const std::vector<ComparisonRow>& rows) {
       entry["spread_error_fraction"] = estimate_json(row.spread_error);
       entry["spread_bias_fraction"] = number_json(row.spread_bias);
       entry["excess_sliced_w2_data_units"] = number_json(row.excess_sliced_w2);
+      entry["energy_distance_data_units"] = number_json(row.energy_distance);
       for (const metrics::PeakComparison& line : row.lines) entry["lines"][line.name] = metrics::to_json(line);
       if (!row.psnr_db) {  // an image has no lines
         entry["lyman_alpha_objects"] = row.lyman_alpha_objects;

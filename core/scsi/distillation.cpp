@@ -110,7 +110,7 @@ at::Tensor one_call(const DriftModel& model, Network& network, const at::Tensor&
     const std::int64_t end = std::min(y_BD.size(0), begin + batch);
     Latents own;
     for (const auto& [name, values] : visible) own.emplace(name, values.slice(0, begin, end));
-    parts.push_back(model.decode(at_observation(model, network, y_BD.slice(0, begin, end), own)));
+    parts.push_back(model.within_range(model.decode(at_observation(model, network, y_BD.slice(0, begin, end), own))));
   }
   return parts.empty() ? at::empty_like(y_BD) : at::cat(parts);
 }

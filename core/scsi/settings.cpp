@@ -116,6 +116,8 @@ void TrainSettings::check_consistency() const {
                      "data.monitor_observations and data.monitor_signals belong together; give both or neither.");
   check<ConfigError>(data.monitor_reference.empty() || !data.monitor_signals.empty(),
                      "data.monitor_reference is compared with restored data.monitor_observations; give those too.");
+  check<ConfigError>(model.signal_min < model.signal_max, "model.signal_min = {} must be less than model.signal_max = {}.", model.signal_min,
+                     model.signal_max);
   interpolant.check_consistency();
   const Interpolant path(interpolant);
   for (const Integration& how : {transport.in_training(0.0), transport.in_training(1.0), transport.in_restoration()}) {

@@ -120,7 +120,7 @@ void Trainer::fill_pool() {
   for (std::int64_t done = 0; done < pool_.capacity(); done += kBlock) {
     stop_start_if_requested();
     const ObservationBatch batch = observations_.next(std::min(kBlock, pool_.capacity() - done));
-    pool_.add(batch, start_signals(batch));
+    pool_.add(batch, model_->within_range(start_signals(batch)));
   }
 }
 
@@ -241,7 +241,7 @@ void Trainer::refresh_pool() {
       model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), how,
                         key_.derive(Purpose::kTransportNoise), ids, transporters_of(batch.row_numbers(), settings_.model));
   const double omega = settings_.scsi.over_relaxation;
-  pool_.add(batch, omega > 0.0 ? pool_.over_relaxed(batch, signals, omega) : signals);
+  pool_.add(batch, omega > 0.0 ? model_->within_range(pool_.over_relaxed(batch, signals, omega)) : signals);
   refreshed_at_ = step_;
   network_calls_ += calls_per_refresh(settings_, rows, progress);
 }

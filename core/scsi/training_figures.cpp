@@ -69,7 +69,7 @@ metrics::GapResult TrainingFigures::gap(const DriftModel& model, Network& networ
   const FailureWatch watch(channel_);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
   const at::Tensor weight_B = both_weights(a.weight_B, watch.weight_B(simulated.size(0)));
-  return metrics::consistency_gap(valid_rows(simulated, weight_B), valid_rows(b.lifted_BD, b.weight_B));
+  return metrics::consistency_gap(valid_rows(simulated, weight_B), valid_rows(b.lifted_BD, b.weight_B), valid_rows(a.lifted_BD, weight_B));
 }
 
 double TrainingFigures::residual_rms(const DriftModel& model, Network& network, const ObservationBatch& rows) const {

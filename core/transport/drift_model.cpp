@@ -103,6 +103,11 @@ at::Tensor DriftModel::encode(const at::Tensor& signal) const { return in_basis(
 
 at::Tensor DriftModel::decode(const at::Tensor& coordinates) const { return in_basis() ? bridge_->decode(coordinates) : coordinates; }
 
+at::Tensor DriftModel::within_range(const at::Tensor& signals) const {
+  const double low = settings_.signal_min, high = settings_.signal_max;
+  return std::isinf(low) && std::isinf(high) ? signals : signals.clamp(low, high);
+}
+
 at::Tensor DriftModel::loss(const Prediction& prediction, const at::Tensor& level_G, const at::Tensor& signal_GNQ,
                             const at::Tensor& noise_GNQ, const at::Tensor& weight_GN) const {
   at::Tensor weight_G;
@@ -132,7 +137,8 @@ SdeTerms DriftModel::terms(std::int64_t level, const at::Tensor& x_ND, const Pre
   const double t = interpolant_.time_of(level);
   at::Tensor noise_ND;
   if (prediction.noise_GNQ.defined()) noise_ND = decode_noise(level, x_ND, prediction.noise_GNQ.flatten(0, 1));
-  const at::Tensor signal_ND = decode(prediction.signal_GNQ.flatten(0, 1));
+  // A conditional mean of signals in a range lies in it, too: what the network predicts outside is its error.
+  const at::Tensor signal_ND = within_range(decode(prediction.signal_GNQ.flatten(0, 1)));
   SdeTerms result;
   result.drift_ND = interpolant_.drift(t, x_ND, signal_ND, noise_ND);
   if (interpolant_.stochastic()) result.negative_score_ND = interpolant_.negative_score(t, x_ND, signal_ND, noise_ND);
@@ -194,7 +200,7 @@ at::Tensor DriftModel::transport(Network& network, const at::Tensor& y_ND, const
     parts.push_back(how.solver == "adaptive" ? transport_adaptive(network, part_ND, context, how.tolerance)
                                              : transport_batch(network, part_ND, context, how, key, ids_N.slice(0, begin, end)));
   }
-  return parts.empty() ? at::empty_like(y_ND) : at::cat(parts, 0);
+  return parts.empty() ? at::empty_like(y_ND) : within_range(at::cat(parts, 0));
 }
 
 }  // namespace unchannel

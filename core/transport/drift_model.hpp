@@ -50,6 +50,8 @@ class DriftModel {
   /// Signals → model coordinates (the regression target), and predictions → data elements.
   at::Tensor encode(const at::Tensor& signal) const;
   at::Tensor decode(const at::Tensor& coordinates) const;
+  /// Projection onto the known range of signals, model.signal_min to model.signal_max.
+  at::Tensor within_range(const at::Tensor& signals) const;
 
   /// Mean over samples of weight_t·|x̂ − x|² (+ |ẑ − z|²). The weight is one over the bridge's conditional variance at t, so that
   /// all times count alike; without a bridge it is one over the squared corruption, t⁻² for the linear path, which makes it the drift loss of [SCSI, eq. 3].

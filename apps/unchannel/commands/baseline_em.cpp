@@ -148,7 +148,7 @@ nlohmann::json gap_of(const Em& em, const fs::path& signals) {
   const at::Tensor x_BD = read_rows(reader, own.rows);
   const at::Tensor y_BD = simulate_with_sources(*em.channel, x_BD, own.latents, own.latents,
                                                 RandomKey(em.settings.key).derive(Purpose::kChannelEvaluation), own.row_numbers(), nullptr);
-  const metrics::GapResult gap = metrics::consistency_gap(y_BD, others.lifted_BD);
+  const metrics::GapResult gap = metrics::consistency_gap(y_BD, others.lifted_BD, own.lifted_BD);
   return {{"gap_sliced_w2", gap.sliced_w2}, {"gap_excess_relative", gap.relative}, {"gap_energy", gap.energy}};
 }
 

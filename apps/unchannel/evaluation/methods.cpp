@@ -24,6 +24,7 @@ constexpr std::int64_t kLatentDraws = 2048;
 constexpr std::uint64_t kFactorAnalysisRows = 12000;
 constexpr std::int64_t kLargestResponse = 4096;   // rows or columns; the singular values of such a matrix take minutes
 constexpr std::int64_t kLeastElements = 8;        // of an observation: fewer leave the unknown noise level undetermined
+constexpr std::int64_t kMostFactors = 384;         // of images: about a minute
 constexpr double kEqualResponse = 1e-3;           // of the largest answer
 constexpr double kLeastNoiseShare = 1e-3;         // of the truth's spread
 constexpr std::int64_t kTuningNumbers = 1 << 19;  // elements of the signals that the strength is tuned on
@@ -82,6 +83,22 @@ at::Tensor known_ivar(const OpenRun& run, const ReportObjects& objects, const La
   return sigma_N.square().reciprocal().unsqueeze(1).expand(objects.batch.raw_BM.sizes()).to(at::kFloat).contiguous();
 }
 
+/// What the first pool is made by, before signals are put into their known range.
+at::Tensor start_map(const OpenRun& run, const ReportObjects& objects) {
+  const std::string& kind = run.config.train.start.kind;
+  if (kind == "observation") return objects.batch.lifted_BD;
+  if (kind == "pseudo_inverse") return least_squares(*run.channel, objects.batch.latents, objects.batch.raw_BM, run.config.train.start.iterations);
+  if (run.trained.latent_start) {
+    return run.trained.latent_start->posterior_draw(objects.batch.lifted_BD, objects.batch.latents, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+  }
+  check<ConfigError>(kind == "linear" && run.trained.model.bridge().has_value(),
+                     "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
+  // An untrained network is zero: what is left is the transport of the fitted Gaussian, which the pool started from.
+  const std::unique_ptr<Network> untrained = run.trained.model.make_network(RandomKey(0));
+  return run.trained.model.transport(*untrained, objects.batch.lifted_BD, objects.batch.latents,
+                                     run.config.train.transport.in_restoration(), RandomKey(1).derive(Purpose::kStart), objects.ids_N);
+}
+
 }  // namespace
 
 OpenRun open_run(const std::filesystem::path& run, const std::vector<std::string>& plugin_folders, const std::filesystem::path& data_file) {
@@ -113,26 +130,14 @@ report::MethodResult try_method(const std::string& name, const std::string& mean
 
 std::string start_in_words(const OpenRun& run) {
   const std::string& kind = run.config.train.start.kind;
-  if (kind == "observation") return "the observations as they are, from which the training starts.";
+  if (kind == "observation" && run.config.channel.lift == "own") return "the observations as they are, from which the training starts.";
+  if (kind == "observation") return fmt::format("least squares by {} conjugate gradients (channel.lift), from which the training starts.", run.config.channel.lift_iterations);
   if (kind == "pseudo_inverse") return "least squares by a few conjugate gradients, from which the training starts.";
   if (run.trained.latent_start) return "the Gaussian fitted by probing for each value of the latent, from which the training starts; one draw.";
   return "the Gaussian map fitted by probing, from which the training starts; it preserves variance.";
 }
 
-at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) {
-  const std::string& kind = run.config.train.start.kind;
-  if (kind == "observation") return objects.batch.lifted_BD;
-  if (kind == "pseudo_inverse") return least_squares(*run.channel, objects.batch.latents, objects.batch.raw_BM, run.config.train.start.iterations);
-  if (run.trained.latent_start) {
-    return run.trained.latent_start->posterior_draw(objects.batch.lifted_BD, objects.batch.latents, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
-  }
-  check<ConfigError>(kind == "linear" && run.trained.model.bridge().has_value(),
-                     "start.kind = \"{}\" leaves no map that could be applied to other observations", kind);
-  // An untrained network is zero: what is left is the transport of the fitted Gaussian, which the pool started from.
-  const std::unique_ptr<Network> untrained = run.trained.model.make_network(RandomKey(0));
-  return run.trained.model.transport(*untrained, objects.batch.lifted_BD, objects.batch.latents,
-                                     run.config.train.transport.in_restoration(), RandomKey(1).derive(Purpose::kStart), objects.ids_N);
-}
+at::Tensor start_alone(const OpenRun& run, const ReportObjects& objects) { return run.trained.model.within_range(start_map(run, objects)); }
 
 at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
   if (run.trained.latent_start) return run.trained.latent_start->posterior_mean(objects.batch.lifted_BD, objects.batch.latents);
@@ -152,7 +157,11 @@ at::Tensor factor_analysis(const OpenRun& run, const ReportObjects& objects) {
   check_one_response(*run.channel, batch);
   const at::Tensor& raw_NM = batch.raw_BM;
   const auto response = baselines::probe_response(*run.channel, mean_latents(*run.channel, objects.batch, 1));
-  return baselines::FactorAnalysis::fit(raw_NM, response).restore(objects.batch.raw_BM);
+  const double declared = declared_noise(run.channel->configuration());
+  if (!(declared > 0.0)) return baselines::FactorAnalysis::fit(raw_NM, response).restore(objects.batch.raw_BM);
+  // What few factors leave of images would pass for noise; with its level known, as many are fitted as rise above it.
+  const auto level = [&](const at::Tensor& rows) { return at::full({rows.size(0)}, declared, at::kDouble); };
+  return baselines::FactorAnalysis::fit(raw_NM, response, level(raw_NM), {.max_rank = kMostFactors}).restore(objects.batch.raw_BM, level(objects.batch.raw_BM));
 }
 
 at::Tensor tikhonov_tuned_on_truth(const OpenRun& run, const ReportObjects& objects) {

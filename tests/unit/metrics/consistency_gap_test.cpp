@@ -45,6 +45,31 @@ TEST(ConsistencyGap, FallsAsTheLawComesNearer) {
   EXPECT_GT(gap(noisy(1000, 3, 3)).excess, gap(noisy(1000, 3, 4)).excess);
 }
 
+/// Signals in 3 directions, scaled by `amplitude`, under noise of their own.
+at::Tensor observed_again(const at::Tensor& signal_N3, float amplitude, std::uint64_t noise_key) {
+  at::Tensor basis = normals(3, 256, 99);
+  basis = basis / basis.norm(2, {1}, true);
+  return amplitude * at::matmul(signal_N3, basis) + normals(signal_N3.size(0), 256, noise_key);
+}
+
+TEST(ConsistencyGap, OfFewRowsIsSharperAgainstTheRowsRestoredFrom) {
+  constexpr std::uint64_t kDraws = 20;
+  double paired_mean = 0, paired_square = 0, plain_square = 0, weaker = 0;
+  for (std::uint64_t k = 0; k < kDraws; ++k) {
+    const at::Tensor signal_N3 = normals(64, 3, 100 + k), own = observed_again(signal_N3, 5, 300 + k), again = observed_again(signal_N3, 5, 500 + k);
+    const ConsistencyGap gap(noisy(64, 700 + k, 5));
+    const double paired = gap(again, own).excess_squared, plain = gap(again).excess_squared;
+    paired_mean += paired / kDraws;
+    paired_square += paired * paired / kDraws;
+    plain_square += plain * plain / kDraws;
+    weaker += gap(observed_again(signal_N3, 3.5, 500 + k), own).excess_squared / kDraws;
+  }
+  const double scatter = std::sqrt(paired_square);
+  EXPECT_LT(scatter, 0.3 * std::sqrt(plain_square));
+  EXPECT_LT(std::abs(paired_mean), 3 * scatter / std::sqrt(static_cast<double>(kDraws))) << "equal laws: zero on average";
+  EXPECT_GT(weaker, 3 * scatter) << "signals 30 % too weak";
+}
+
 TEST(ConsistencyGap, ReportsADivergedSimulationAsInfinite) {
   const ConsistencyGap gap(noisy(100, 1, 5));
   at::Tensor bad = noisy(100, 2, 5);
@@ -56,6 +81,7 @@ TEST(ConsistencyGap, BadInputIsNamed) {
   EXPECT_THROW(ConsistencyGap(at::zeros({7, 3})), ShapeError);
   EXPECT_THROW(ConsistencyGap(at::full({10, 3}, std::numeric_limits<float>::quiet_NaN())), DataError);
   EXPECT_THROW(ConsistencyGap(normals(10, 3, 1))(normals(10, 4, 1)), ShapeError);
+  EXPECT_THROW(ConsistencyGap(normals(10, 3, 1))(normals(10, 3, 1), normals(9, 3, 1)), ShapeError);
 }
 
 TEST(ConsistencyGap, IsCheapEnoughToBeCalledWhileTraining) {

@@ -136,6 +136,17 @@ TEST(SignalLaw, HasTheExcessThatEvaluateHasOnTheSameReference) {
   EXPECT_NEAR(law.excess_sliced_w2(restored), metrics::excess_against(reference, restored).excess, 1e-6);
 }
 
+TEST(Compare, TheEnergyDistanceIsZeroForTheLawItselfAndThatOfAShiftForAShiftedOne) {
+  ComparisonData data = truth_only();
+  data.truth_ND = normals(0, 1000, 1);
+  const auto energy = [&](const at::Tensor& restored) { return *compare({"m", "", restored, "", false}, data, SignalLaw(data.truth_ND)).energy_distance; };
+  EXPECT_NEAR(energy(normals(0, 1000, 2)), 0.0, 0.02);
+  // Far apart, 2 E|X - Y| outweighs the rest, which does not change: 2 (20 √D) to first order.
+  const double far = 20.0 * std::sqrt(static_cast<double>(data.truth_ND.size(1)));
+  const double between = std::sqrt(2.0 * static_cast<double>(data.truth_ND.size(1)));
+  EXPECT_NEAR(energy(normals(0, 1000, 2) + 20.0), 2 * std::sqrt(far * far + between * between) - 2 * between, 0.02 * far);
+}
+
 TEST(SignalLaw, ASampleThatGivesTheSpreadReplacesThatOfTheTruth) {
   const ComparisonData data = truth_only();
   const at::Tensor offset = 1000 + 2 * normals(0, 4096, 7);  // a mean that is large against the spread
@@ -208,6 +219,7 @@ ComparisonRow given_row() {
   row.spread_error = metrics::Estimate{0.0512, 0.004};
   row.spread_bias = -0.02;
   row.excess_sliced_w2 = 0.02134;
+  row.energy_distance = 0.01234;
   row.lyman_alpha_within_500_km_s = metrics::Estimate{0.702, 0.0083};
   row.lyman_alpha_objects = row.objects = 3000;
   return row;
@@ -220,7 +232,7 @@ TEST(ComparisonTable, ShowsTheNumbersItIsGiven) {
   const Table table = comparison_table({given_row(), missing});
   const Row& row = row_named(table, "SCSI");
   EXPECT_TRUE(row.strong);
-  const std::vector<std::string> expected = {"SCSI", "0.3204 ± 0.0021", "1.1443 ± 0.0093", "5.12 ± 0.40 % (−)", "0.0213", "70.20 ± 0.83 %", "3,000"};
+  const std::vector<std::string> expected = {"SCSI", "0.3204 ± 0.0021", "1.1443 ± 0.0093", "5.12 ± 0.40 % (−)", "0.0213", "0.0123", "70.20 ± 0.83 %", "3,000"};
   EXPECT_EQ(row.cells, expected);
   EXPECT_EQ(row.cells.size(), table.columns.size());
   EXPECT_EQ(row_named(table, "SI oracle").remark, "not computed: no run given with --oracle");
