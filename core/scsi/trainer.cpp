@@ -12,6 +12,7 @@
 #include <unchannel/measurement/least_squares.hpp>
 
 #include "cost_estimate.hpp"
+#include "start_run.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
@@ -71,12 +72,27 @@ std::optional<GaussianBridge> Trainer::fit_start() {
   return GaussianBridge(GaussianFit::fit(observations_, channel_, start, key, progress).model(), Interpolant(settings_.interpolant));
 }
 
+void Trainer::build_networks() {
+  if (settings_.start.kind != "run") {
+    build_model(fit_start());
+    student_ = model_->make_network(key_.derive(Purpose::kModelInit));
+    ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
+    return;
+  }
+  StartRun start = open_start_run(settings_, channel_);
+  say(fmt::format("starting from {} at step {}", settings_.start.run, start.trained.step));
+  model_.emplace(std::move(start.trained.model));
+  latent_start_ = std::move(start.trained.latent_start);
+  start_run_restoration_ = start.restoration;
+  ema_ = std::move(start.trained.network);
+  student_ = model_->make_network(RandomKey(0));
+  copy_parameters(*ema_, *student_);
+}
+
 void Trainer::start() {
   started_s_ = now_s();
   folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
-  build_model(fit_start());
-  student_ = model_->make_network(key_.derive(Purpose::kModelInit));
-  ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
+  build_networks();
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
   batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
@@ -98,6 +114,10 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
   if (settings_.start.kind == "pseudo_inverse") return least_squares(channel_, batch.latents, batch.raw_BM, settings_.start.iterations);
   const RandomKey key = key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise);
+  if (start_run_restoration_) {
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), *start_run_restoration_, key, batch.row_numbers(),
+                             transporters_of(batch.row_numbers(), settings_.model));
+  }
   if (latent_start_) return latent_start_->posterior_draw(batch.lifted_BD, batch.latents, key, batch.row_numbers());
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.

@@ -56,6 +56,8 @@ class Trainer {
   /// The Gaussian that the start and the bridge are made of, where the settings ask for one.
   std::optional<GaussianBridge> fit_start();
   void build_model(std::optional<GaussianBridge> bridge);
+  /// A fresh network, or the model and weights of start.run.
+  void build_networks();
   void fill_pool();
   void stop_start_if_requested() const;
   at::Tensor start_signals(const ObservationBatch& batch);
@@ -78,6 +80,7 @@ class Trainer {
   Observations observations_;
   TrainingFigures figures_;
   std::optional<LatentGaussian> latent_start_;
+  std::optional<Integration> start_run_restoration_;
   std::optional<DriftModel> model_;
   std::optional<CleanSignals> clean_signals_;
   std::optional<TrainingBatcher> batcher_;
