@@ -73,7 +73,12 @@ at::Tensor PosteriorDraws::draw_unchecked(const DatasetReader& observations, std
                                           double guidance) const {
   const std::vector<std::uint64_t> rows = row_range(first, count);
   const baselines::Measured measured(channel_, latents_of_rows(observations, channel_, rows), read_rows(observations, rows));
-  const baselines::ConditionalMean mean = baselines::conditional_mean(generator_.trained.model, *generator_.trained.network);
+  const baselines::ConditionalMean generated = baselines::conditional_mean(generator_.trained.model, *generator_.trained.network);
+  // Hundreds of steps make a block of rows: a stop must not wait for its end.
+  const baselines::ConditionalMean mean = [&generated](double t, const at::Tensor& x_ND) {
+    if (const int signal = stop_requested(); signal != 0) throw InterruptedError(fmt::format("stopped by signal {}; nothing was written.", signal), signal);
+    return generated(t, x_ND);
+  };
   const RandomKey key = RandomKey(settings_.key).derive(Purpose::kBaseline);
   const at::Tensor ids_B = at::arange(static_cast<std::int64_t>(first), static_cast<std::int64_t>(first + count), at::kLong);
   if (settings_.method == "dps") {

@@ -36,7 +36,7 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   config.channel.read_places(file);
   DataSettings& data = config.train.data;
   for (std::string* name : {&data.observations, &data.signals, &data.clean_signals, &data.monitor_observations, &data.monitor_signals,
-                            &data.monitor_reference, &config.train.start.file}) {
+                            &data.monitor_reference, &config.train.start.file, &config.train.start.run}) {
     if (!name->empty() && std::filesystem::path(*name).is_relative()) {
       *name = std::filesystem::absolute(file.folder() / *name).lexically_normal().string();
     }

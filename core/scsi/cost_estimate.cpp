@@ -39,7 +39,8 @@ CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& tri
   const double restore_row_s =
       trial.transport_row_s * static_cast<double>(settings.transport.in_restoration().drift_calls() * settings.model.members);
   cost.refresh_s = static_cast<double>(rows) * (row_s(1.0) + observe_row_s);
-  cost.pool_s = static_cast<double>(pool) * ((settings.start.kind == "linear" ? row_s(0.0) : 0.0) + observe_row_s);
+  const double start_row_s = settings.start.kind == "linear" ? row_s(0.0) : settings.start.kind == "run" ? restore_row_s : 0.0;
+  cost.pool_s = static_cast<double>(pool) * (start_row_s + observe_row_s);
   const std::int64_t monitored = data.monitor_observations.empty() ? 0 : data.monitor_rows;
   cost.evaluation_s = restore_row_s * static_cast<double>(data.early_stop_rows / 2 + 2 * std::min(kComparedRows, data.early_stop_rows) + monitored);
   const bool last_step_is_extra = scsi.steps % settings.run.evaluate_every != 0;

@@ -84,7 +84,7 @@ TrainingSizes sizes_of(const TrainSettings& settings) {
   const ScsiSettings& scsi = settings.scsi;
   const DataSettings& data = settings.data;
   std::int64_t rows = std::max(scsi.refresh_rows, data.early_stop_rows / 2);
-  if (settings.start.kind == "linear") rows = std::max(rows, scsi.pool);
+  if (settings.start.kind == "linear" || settings.start.kind == "run") rows = std::max(rows, scsi.pool);
   if (!data.monitor_observations.empty()) rows = std::max(rows, data.monitor_rows);
   return {scsi.batch, scsi.pool, std::min(rows, settings.transport.batch), data.buffer_mib};
 }

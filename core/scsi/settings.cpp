@@ -59,8 +59,9 @@ void StartSettings::visit(SettingsVisitor& visitor) {
   visitor.choice({"kind",
                   "observation: x = y. linear: Gaussian fitted by probing the channel, variance preserved; where a visible latent tells for each "
                   "place what happened there, as a mask does, and model.space is \"elements\", every observation with its own latent. "
-                  "pseudo_inverse: least squares, for channels with mean and vjp. file: given signals. truth: data.signals."},
-                 kind, {"observation", "linear", "pseudo_inverse", "file", "truth"});
+                  "pseudo_inverse: least squares, for channels with mean and vjp. file: given signals. truth: data.signals. "
+                  "run: another run's model, its weights and its restorations."},
+                 kind, {"observation", "linear", "pseudo_inverse", "file", "truth", "run"});
   visitor.choice({"basis",
                   "observations: leading directions of the observations. response: directions that the channel lets through best, found by "
                   "probing it; for channels that smear more finely structured signals."},
@@ -86,6 +87,10 @@ void StartSettings::visit(SettingsVisitor& visitor) {
                   filter_basis);
   visitor.integer({"iterations", "kind = \"pseudo_inverse\": steps of conjugate gradients; few regularise."}, iterations, 1, 10000);
   visitor.text({"file", "kind = \"file\": HDF5 file with /signals, one row for each observation in the same order."}, file);
+  visitor.text({"run",
+                "kind = \"run\": folder of a trained run with the same [model] (dropout and precision may differ), [interpolant] and signals; its channel "
+                "may be another. Read at the first start only."},
+               run);
 }
 
 void RunSettings::visit(SettingsVisitor& visitor) {
@@ -131,6 +136,7 @@ void TrainSettings::check_consistency() const {
                        "transport: the reverse SDE has the solvers \"euler\" and \"heun\", not \"{}\".", how.solver);
   }
   check<ConfigError>((start.kind == "file") == !start.file.empty(), "start.file must be given with start.kind = \"file\" and only then.");
+  check<ConfigError>((start.kind == "run") == !start.run.empty(), "start.run must be given with start.kind = \"run\" and only then.");
   check<ConfigError>(start.variances != "held_out" || start.basis == "observations",
                      "start.variances = \"held_out\" measures along the observations' own directions; set start.basis = \"observations\".");
   check<ConfigError>(!start.filter_basis || start.variances == "held_out", "start.filter_basis needs start.variances = \"held_out\".");

@@ -63,6 +63,7 @@ struct StartSettings {
   bool filter_basis = false;
   std::int64_t iterations = 20;
   std::string file;
+  std::string run;
 
   void visit(SettingsVisitor& visitor);
 };

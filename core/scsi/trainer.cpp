@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,14 +11,13 @@
 #include <unchannel/measurement/least_squares.hpp>
 
 #include "cost_estimate.hpp"
+#include "start_run.hpp"
 #include "trained_model.hpp"
 
 namespace unchannel {
 namespace {
 
 constexpr double kLossHorizonSteps = 100.0;
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
@@ -37,6 +35,10 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
 }
 
 Trainer::~Trainer() = default;
+
+double Trainer::elapsed_s() const {
+  return elapsed_before_s_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+}
 
 void Trainer::say(const std::string& text) const {
   if (observer_.message) observer_.message(text);
@@ -71,12 +73,27 @@ std::optional<GaussianBridge> Trainer::fit_start() {
   return GaussianBridge(GaussianFit::fit(observations_, channel_, start, key, progress).model(), Interpolant(settings_.interpolant));
 }
 
+void Trainer::build_networks() {
+  if (settings_.start.kind != "run") {
+    build_model(fit_start());
+    student_ = model_->make_network(key_.derive(Purpose::kModelInit));
+    ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
+    return;
+  }
+  StartRun start = open_start_run(settings_, channel_);
+  say(fmt::format("starting from {} at step {}", settings_.start.run, start.trained.step));
+  model_.emplace(std::move(start.trained.model));
+  latent_start_ = std::move(start.trained.latent_start);
+  start_run_restoration_ = start.restoration;
+  ema_ = std::move(start.trained.network);
+  student_ = model_->make_network(RandomKey(0));
+  copy_parameters(*ema_, *student_);
+}
+
 void Trainer::start() {
-  started_s_ = now_s();
+  started_ = std::chrono::steady_clock::now();
   folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
-  build_model(fit_start());
-  student_ = model_->make_network(key_.derive(Purpose::kModelInit));
-  ema_ = model_->make_network(key_.derive(Purpose::kModelInit));
+  build_networks();
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
   batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
@@ -98,6 +115,10 @@ at::Tensor Trainer::start_signals(const ObservationBatch& batch) {
   if (settings_.start.kind == "observation") return batch.lifted_BD;
   if (settings_.start.kind == "pseudo_inverse") return least_squares(channel_, batch.latents, batch.raw_BM, settings_.start.iterations);
   const RandomKey key = key_.derive(Purpose::kStart).derive(Purpose::kTransportNoise);
+  if (start_run_restoration_) {
+    return model_->transport(*ema_, batch.lifted_BD, visible_latents(channel_, batch.latents), *start_run_restoration_, key, batch.row_numbers(),
+                             transporters_of(batch.row_numbers(), settings_.model));
+  }
   if (latent_start_) return latent_start_->posterior_draw(batch.lifted_BD, batch.latents, key, batch.row_numbers());
   if (settings_.start.kind == "linear") {
     // The network is still zero, so this is the exact transport of the fitted Gaussian: it preserves the spread.
@@ -122,46 +143,6 @@ void Trainer::fill_pool() {
     const ObservationBatch batch = observations_.next(std::min(kBlock, pool_.capacity() - done));
     pool_.add(batch, model_->within_range(start_signals(batch)));
   }
-}
-
-void Trainer::resume() {
-  started_s_ = now_s();
-  const TensorFile file = read_tensor_file(folder_.checkpoint_path());
-  try {
-    const nlohmann::json text = nlohmann::json::parse(file.text);
-    model_.emplace(load_model(file, settings_.model, settings_.interpolant));
-    latent_start_ = load_latent_start(file);
-    student_ = model_->make_network(RandomKey(0));
-    ema_ = model_->make_network(RandomKey(0));
-    for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
-    load_weights(file, "student.", *student_);
-    load_weights(file, "ema.", *ema_);
-    optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
-    for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-      optimiser_->first_moments()[i].copy_(file.tensors.at(fmt::format("adam.first.{}", i)));
-      optimiser_->second_moments()[i].copy_(file.tensors.at(fmt::format("adam.second.{}", i)));
-    }
-    step_ = text.at("step");
-    network_calls_ = text.at("network_calls");
-    refreshed_at_ = text.at("refreshed_at");
-    loss_average_ = text.at("loss_average");
-    memorised_evaluations_ = text.at("memorised_evaluations");
-    elapsed_before_s_ = text.at("elapsed_s");
-    optimiser_->set_updates(step_);
-    observations_.restore(text.at("stream").get<StreamPosition>());
-    pool_.restore(tensors_under(file, "pool."));
-    if (text.at("threads") != at::get_num_threads()) {
-      say(fmt::format("warning: the checkpoint was written with {} threads, this process has {}; results will differ in the last bits",
-                      text.at("threads").get<int>(), at::get_num_threads()));
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("{}: is damaged: {}.", folder_.checkpoint_path().string(), error.what()));
-  } catch (const std::out_of_range&) {
-    throw DataError(fmt::format("{}: a tensor is missing; it was written by another version. Start a new run or resume with that version.",
-                                folder_.checkpoint_path().string()));
-  }
-  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
-  folder_.cut_metrics(step_);
 }
 
 void Trainer::run() {
@@ -250,7 +231,7 @@ void Trainer::evaluate() {
   const metrics::GapResult gap = figures_.gap(*model_, *ema_, figures_.early_stop());
   const TrainingFigures::Residuals residuals = figures_.residuals(*model_, *ema_);
   nlohmann::json line = {{"step", step_},
-                         {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
+                         {"elapsed_s", elapsed_s()},
                          {"network_calls", network_calls_},
                          {"loss", loss_average_},
                          {"learning_rate", learning_rate_at(settings_.optimiser, step_, settings_.scsi.steps)},
@@ -283,29 +264,6 @@ void Trainer::write_final_figures() {
                           {"gap_excess_relative", gap.relative},
                           {"gap_energy", gap.energy}});
   say(fmt::format("finished {} steps; consistency gap on the test observations: {:.4f} of their spread", step_, gap.relative));
-}
-
-void Trainer::save_checkpoint() const {
-  TensorFile file;
-  file.text = nlohmann::json({{"step", step_},
-                              {"network_calls", network_calls_},
-                              {"refreshed_at", refreshed_at_},
-                              {"loss_average", loss_average_},
-                              {"memorised_evaluations", memorised_evaluations_},
-                              {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
-                              {"threads", at::get_num_threads()},
-                              {"stream", observations_.position()}})
-                  .dump();
-  store_model(*model_, file);
-  if (latent_start_) store_latent_start(*latent_start_, file);
-  store_weights(*student_, "student.", file);
-  store_weights(*ema_, "ema.", file);
-  for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-    file.tensors[fmt::format("adam.first.{}", i)] = optimiser_->first_moments()[i];
-    file.tensors[fmt::format("adam.second.{}", i)] = optimiser_->second_moments()[i];
-  }
-  for (const auto& [name, tensor] : pool_.tensors()) file.tensors["pool." + name] = tensor;
-  write_tensor_file(folder_.checkpoint_path(), file);
 }
 
 }  // namespace unchannel

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -56,6 +57,8 @@ class Trainer {
   /// The Gaussian that the start and the bridge are made of, where the settings ask for one.
   std::optional<GaussianBridge> fit_start();
   void build_model(std::optional<GaussianBridge> bridge);
+  /// A fresh network, or the model and weights of start.run.
+  void build_networks();
   void fill_pool();
   void stop_start_if_requested() const;
   at::Tensor start_signals(const ObservationBatch& batch);
@@ -68,6 +71,8 @@ class Trainer {
   void evaluate();
   void write_final_figures();
   void save_checkpoint() const;
+  /// Of the training, without the time between its sessions.
+  double elapsed_s() const;
   void say(const std::string& text) const;
 
   TrainSettings settings_;
@@ -78,6 +83,7 @@ class Trainer {
   Observations observations_;
   TrainingFigures figures_;
   std::optional<LatentGaussian> latent_start_;
+  std::optional<Integration> start_run_restoration_;
   std::optional<DriftModel> model_;
   std::optional<CleanSignals> clean_signals_;
   std::optional<TrainingBatcher> batcher_;
@@ -90,7 +96,7 @@ class Trainer {
   double loss_average_ = 0.0;
   std::int64_t memorised_evaluations_ = 0;  ///< in a row, at which scsi.early_stop was exceeded
   double elapsed_before_s_ = 0.0;
-  double started_s_ = 0.0;
+  std::chrono::steady_clock::time_point started_{};
   std::string note_;
 };
 

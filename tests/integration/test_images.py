@@ -1,5 +1,6 @@
 """The image experiments in small: every smoke configuration through train, restore and evaluate; simulation on the fly."""
 
+import hashlib
 import json
 import unittest
 
@@ -76,6 +77,28 @@ class OnTheFly(unittest.TestCase):
         provenance = json.loads((work / "clean" / "provenance.json").read_text())
         self.assertEqual(provenance["signals"], str(work / "signals.h5"))
         self.assertEqual(len(provenance["signals_sha256"]), 64)
+
+    def test_a_run_starts_from_another_one_and_says_from_which(self):
+        work, config = self.work, CONFIGS / "images_mask.toml"
+        signals = ["--set", f'data.signals="{work / "signals.h5"}"']
+        program.expect_ok("train", config, "--run", work / "first", *signals)
+        start = ["--set", 'start.kind="run"', "--set", f'start.run="{work / "first"}"', "--set", "channel.parameters.hidden_share=0.25"]
+        program.expect_ok("train", config, "--run", work / "second", *signals, *start)
+        checkpoint = (work / "first" / "checkpoints" / "latest.safetensors").read_bytes()
+        provenance = json.loads((work / "second" / "provenance.json").read_text())
+        self.assertEqual(provenance["start_run_checkpoint_sha256"], hashlib.sha256(checkpoint).hexdigest())
+        program.expect_ok("simulate", config, "--input", work / "signals.h5", "--key", 5, "--output", work / "observed.h5")
+        program.expect_ok("report", work / "second", "--input", work / "observed.h5", "--truth", work / "signals.h5", "--json", work / "report.json")
+        rows = {row["method"]: row for row in json.loads((work / "report.json").read_text())["comparison"]["rows"]}
+        self.assertTrue(rows["start alone"]["computed"], rows["start alone"])
+        for code, fragment, extra in ((2, "model.width = 8", ["--set", "model.width=16"]), (2, "is no run folder", ["--set", 'start.run="nowhere"']),
+                                      (2, "start.run must be given", ["--set", 'start.run=""']),
+                                      (2, "start.run must be given", ["--set", 'start.kind="observation"'])):
+            with self.subTest(fragment):
+                got, _, err = program.run("train", config, "--run", work / "bad", *signals, *start, *extra)
+                self.assertEqual(got, code, err)
+                self.assertIn(fragment, err)
+                self.assertFalse((work / "bad").exists())
 
 
 if __name__ == "__main__":

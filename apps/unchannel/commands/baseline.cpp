@@ -99,7 +99,7 @@ CLI::App* add_guided(CLI::App& baseline, const std::string& method, const std::s
 }  // namespace
 
 void add_baseline_command(CLI::App& app) {
-  CLI::App* baseline = app.add_subcommand("baseline", "methods to compare with; they know the channel's mean, its vjp and its noise");
+  CLI::App* baseline = app.add_subcommand("baseline", "methods to compare with; they know more of the channel than its runs");
   baseline->require_subcommand(1);
   const auto dps = std::make_shared<GuidedArguments>(), mmps = std::make_shared<GuidedArguments>();
   CLI::App* command = add_guided(*baseline, "dps", "diffusion posterior sampling: gradient of the misfit at the denoised signal", dps);
@@ -119,6 +119,7 @@ void add_baseline_command(CLI::App& app) {
       "Example: unchannel baseline mmps config.toml --prior runs/generator --input observed.h5 --output mmps.h5\n"
       "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 5 numerical, 130/143 stopped");
   add_baseline_em_command(*baseline);
+  add_baseline_ambient_command(*baseline);
 }
 
 }  // namespace unchannel

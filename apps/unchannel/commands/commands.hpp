@@ -8,6 +8,7 @@ class App;
 namespace unchannel {
 
 void add_baseline_command(CLI::App& app);
+void add_baseline_ambient_command(CLI::App& baseline);  // ambient, below `baseline`
 void add_baseline_em_command(CLI::App& baseline);  // em, below `baseline`
 void add_curve_command(CLI::App& app);
 void add_degrade_command(CLI::App& app);

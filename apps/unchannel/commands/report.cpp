@@ -108,7 +108,7 @@ std::vector<report::MethodResult> all_methods(const Inputs& in, const References
   add(method_names::kObserved,
       in.objects.batch.raw_BM.sizes() == in.objects.batch.lifted_BD.sizes() ? "the observations as they are."
                                                                             : "the observations lifted to the signal's grid.",
-      [&] { return in.objects.batch.lifted_BD; });
+      [&] { return observed_as_signals(in.objects.batch); });
   methods.push_back(start_row(in.run, in.objects));
   add(method_names::kFactorAnalysis, "factor analysis fitted to the observations only; posterior mean of that Gaussian.",
       [&] { return factor_analysis(in.run, in.objects); });

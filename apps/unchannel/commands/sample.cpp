@@ -1,17 +1,12 @@
-#include <ATen/ops/arange.h>
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
-#include <unchannel/base/error.hpp>
 #include <unchannel/base/output_file.hpp>
-#include <unchannel/base/progress.hpp>
-#include <unchannel/base/stop_signal.hpp>
-#include <unchannel/data/dataset.hpp>
 #include <unchannel/run/run_folder.hpp>
 
 #include "../generator_run.hpp"
+#include "../new_signals.hpp"
 #include "commands.hpp"
 
 // Shape legend: B rows of a block · D signal dimensions flattened
@@ -24,18 +19,6 @@ struct SampleArguments {
   std::uint64_t key = 1;
 };
 
-void append_block(DatasetWriter& writer, const at::Tensor& x_BD, std::int64_t first) {
-  check<NumericalError>(x_BD.isfinite().all().item<bool>(),
-                        "sample: signals {} to {} are not finite; nothing was written. Train the generator further, or with a smaller "
-                        "optimiser.learning_rate.",
-                        first, first + x_BD.size(0) - 1);
-  const at::Tensor rows = x_BD.contiguous();
-  writer.append({rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
-  std::vector<std::int64_t> ids(static_cast<std::size_t>(x_BD.size(0)));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = first + static_cast<std::int64_t>(i);
-  writer.append_object_ids(ids);
-}
-
 void sample(const SampleArguments& arguments) {
   const GeneratorRun generator = open_generator(arguments.run);
   refuse_same_file("--output", arguments.output, {RunFolder::checkpoint_path(generator.path), RunFolder::config_path(generator.path)});
@@ -43,23 +26,14 @@ void sample(const SampleArguments& arguments) {
   Integration how = generator.config.train.transport.in_restoration();
   how.steps = 1;
   how.steps = sampling_steps(arguments.steps, generator.levels(), how.grid(model.interpolant().stochastic()));
-  DatasetWriter writer(arguments.output, DatasetKind::signals, {model.signal_shape().begin(), model.signal_shape().end()});
-  writer.set_attribute(
-      "origin", fmt::format("drawn by the generator of {}: {} {} steps, key {}", generator.name(), how.steps, how.solver, arguments.key));
   const RandomKey key(arguments.key);
-  Progress bar("sample", arguments.count);
-  for (std::int64_t first = 0; first < arguments.count; first += how.batch) {
-    if (const int signal = stop_requested(); signal != 0) {
-      throw InterruptedError(
-          fmt::format("stopped by signal {} after {} of {} signals; nothing was written.", signal, first, arguments.count), signal);
-    }
-    const at::Tensor ids_B = at::arange(first, std::min(first + how.batch, arguments.count), at::kLong);
+  const auto make = [&](const at::Tensor& ids_B) {
     const at::Tensor z_BD = normal_rows(key.derive(Purpose::kSignalPrior), ids_B, model.normalisation().mean_D.size(0));
-    append_block(writer, model.transport(*generator.trained.network, z_BD, {}, how, key.derive(Purpose::kTransportNoise), ids_B), first);
-    bar.update(first + ids_B.size(0));
-  }
-  bar.finish();
-  writer.close();
+    return model.transport(*generator.trained.network, z_BD, {}, how, key.derive(Purpose::kTransportNoise), ids_B);
+  };
+  write_new_signals(arguments.output, model.signal_shape(),
+                    fmt::format("drawn by the generator of {}: {} {} steps, key {}", generator.name(), how.steps, how.solver, arguments.key),
+                    arguments.count, how.batch, make);
   fmt::print("{}\n", arguments.output);
 }
 

@@ -17,6 +17,7 @@
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/memory_model.hpp>
+#include <unchannel/scsi/start_run.hpp>
 #include <unchannel/scsi/trainer.hpp>
 #include <unchannel/scsi/trial.hpp>
 
@@ -26,13 +27,18 @@ namespace {
 nlohmann::json provenance(const RunConfig& config, const Channel& channel) {
   const DataSettings& data = config.train.data;
   const std::string kind = data.signals.empty() ? "observations" : "signals";
-  return {{"unchannel_version", UNCHANNEL_VERSION},
-          {"git", UNCHANNEL_GIT_REVISION},
-          {"torch", at::show_config().substr(0, at::show_config().find('\n'))},
-          {"threads", at::get_num_threads()},
-          {"channel", channel.configuration()},
-          {kind, data.file()},
-          {kind + "_sha256", sha256_file(data.file())}};
+  nlohmann::json facts = {{"unchannel_version", UNCHANNEL_VERSION},
+                          {"git", UNCHANNEL_GIT_REVISION},
+                          {"torch", at::show_config().substr(0, at::show_config().find('\n'))},
+                          {"threads", at::get_num_threads()},
+                          {"channel", channel.configuration()},
+                          {kind, data.file()},
+                          {kind + "_sha256", sha256_file(data.file())}};
+  if (const StartSettings& start = config.train.start; start.kind == "run") {
+    facts["start_run"] = start.run;
+    facts["start_run_checkpoint_sha256"] = sha256_file(start_checkpoint(start));
+  }
+  return facts;
 }
 
 /// One progress line at a time: a new one begins whenever the total or the phase changes.
@@ -106,6 +112,7 @@ void run_training(RunConfig config, const std::string& config_name, const std::f
   if (!config.train.data.signals.empty() && channel->signal_shape() != channel->observation_shape()) {
     config.channel.signal_shape = channel->signal_shape();
   }
+  if (config.train.start.kind == "run" && !resume) open_start_run(config.train, *channel);  // refused before there is a folder
   try {
     return train_in_folder(config, config_name, *channel, run, resume);
   } catch (const Error&) {

@@ -47,11 +47,10 @@ report::ImageGrid grid_of(const ReportObjects& objects, const std::vector<report
   const auto add_method = [&](const std::string& name, const std::string& label) {
     for (const report::MethodResult& method : methods) {
       // A start that is the observation itself would be the first row again.
-      const bool again = method.restored_ND.is_same(objects.batch.lifted_BD);
-      if (method.name == name && method.restored_ND.defined() && !again) add_row(label, method.restored_ND);
+      if (method.name == name && method.restored_ND.defined() && !method.restored_ND.equal(observed_as_signals(objects.batch))) add_row(label, method.restored_ND);
     }
   };
-  add_row(method_names::kObserved, without_unobserved(objects.batch.lifted_BD, observed_NM));
+  add_row(method_names::kObserved, without_unobserved(observed_as_signals(objects.batch), observed_NM));
   add_method(method_names::kStart, method_names::kStart);
   add_method(method_names::kScsi, "restored");
   add_method(method_names::kOracle, method_names::kOracle);

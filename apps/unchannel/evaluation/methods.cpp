@@ -12,6 +12,7 @@
 #include <unchannel/baselines/tikhonov.hpp>
 #include <unchannel/measurement/least_squares.hpp>
 #include <unchannel/scsi/observed_rows.hpp>
+#include <unchannel/scsi/start_run.hpp>
 #include <unchannel/scsi/training_batch.hpp>
 #include <unchannel/transport/solver.hpp>
 
@@ -88,6 +89,11 @@ at::Tensor start_map(const OpenRun& run, const ReportObjects& objects) {
   const std::string& kind = run.config.train.start.kind;
   if (kind == "observation") return objects.batch.lifted_BD;
   if (kind == "pseudo_inverse") return least_squares(*run.channel, objects.batch.latents, objects.batch.raw_BM, run.config.train.start.iterations);
+  if (kind == "run") {
+    const StartRun start = open_start_run(run.config.train, *run.channel);
+    return start.trained.model.transport(*start.trained.network, objects.batch.lifted_BD, visible_latents(*run.channel, objects.batch.latents),
+                                         start.restoration, RandomKey(1).derive(Purpose::kTransportNoise), objects.ids_N);
+  }
   if (run.trained.latent_start) {
     return run.trained.latent_start->posterior_draw(objects.batch.lifted_BD, objects.batch.latents, RandomKey(1).derive(Purpose::kStart), objects.ids_N);
   }
@@ -133,6 +139,7 @@ std::string start_in_words(const OpenRun& run) {
   if (kind == "observation" && run.config.channel.lift == "own") return "the observations as they are, from which the training starts.";
   if (kind == "observation") return fmt::format("least squares by {} conjugate gradients (channel.lift), from which the training starts.", run.config.channel.lift_iterations);
   if (kind == "pseudo_inverse") return "least squares by a few conjugate gradients, from which the training starts.";
+  if (kind == "run") return "the restorations of the run from which the training started.";
   if (run.trained.latent_start) return "the Gaussian fitted by probing for each value of the latent, from which the training starts; one draw.";
   return "the Gaussian map fitted by probing, from which the training starts; it preserves variance.";
 }

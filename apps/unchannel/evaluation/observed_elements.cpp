@@ -42,6 +42,10 @@ at::Tensor observed_elements(const Channel& channel, const ObservationBatch& bat
   return observed_NM.defined() && observed_NM.all().item<bool>() ? at::Tensor() : observed_NM;
 }
 
+const at::Tensor& observed_as_signals(const ObservationBatch& batch) {
+  return batch.raw_BM.sizes() == batch.lifted_BD.sizes() ? batch.raw_BM : batch.lifted_BD;
+}
+
 at::Tensor without_unobserved(const at::Tensor& lifted_ND, const at::Tensor& observed_NM) {
   return observed_NM.defined() && observed_NM.sizes() == lifted_ND.sizes() ? lifted_ND.masked_fill(observed_NM.logical_not(), NAN)
                                                                            : lifted_ND;

@@ -13,6 +13,9 @@ namespace unchannel {
 /// model sees: its noise-free mean there does not depend on the signal.
 at::Tensor observed_elements(const Channel& channel, const ObservationBatch& batch);
 
+/// The observations on the grid of the signals: as they are where both have one size, else lifted. [N, D]
+const at::Tensor& observed_as_signals(const ObservationBatch& batch);
+
 /// NaN in elements that were not observed; unchanged where observations and signals have different grids.
 at::Tensor without_unobserved(const at::Tensor& lifted_ND, const at::Tensor& observed_NM);
 

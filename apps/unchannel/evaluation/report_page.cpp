@@ -109,7 +109,7 @@ std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run)
 void add_spectra_section(report::HtmlPage& page, const ReportObjects& objects, const at::Tensor& restored_ND, const at::Tensor& observed_NM) {
   page.section("Spectra");
   page.paragraph(data_in_words(objects));
-  const at::Tensor observed_ND = without_unobserved(objects.batch.lifted_BD, observed_NM);
+  const at::Tensor observed_ND = without_unobserved(observed_as_signals(objects.batch), observed_NM);
   std::vector<report::SpectrumExample> examples;
   for (std::int64_t i = 0; i < std::min(kExamples, objects.size()); ++i) {
     report::SpectrumExample example;
