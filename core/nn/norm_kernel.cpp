@@ -1,10 +1,10 @@
-// Compiled once for each version: UNCHANNEL_NORM_VERSION names its namespace. Plain loops over neighbouring columns, which compilers turn into
+// Compiled once for each version: UNCHANNEL_KERNEL_VERSION names its namespace. Plain loops over neighbouring columns, which compilers turn into
 // vector instructions without having to change the order of any sum.
 #include "norm_kernel.hpp"
 
 #include <bit>
 
-namespace unchannel::UNCHANNEL_NORM_VERSION {
+namespace unchannel::UNCHANNEL_KERNEL_VERSION {
 namespace {
 
 inline float load(float value) { return value; }
@@ -127,4 +127,4 @@ constexpr NormKernel<T> kKernel = {sums<T>,         squares<T>, apply<T, Silu>, 
 const NormKernel<float> float_kernel = kKernel<float>;
 const NormKernel<Bfloat16Bits> half_kernel = kKernel<Bfloat16Bits>;
 
-}  // namespace unchannel::UNCHANNEL_NORM_VERSION
+}  // namespace unchannel::UNCHANNEL_KERNEL_VERSION

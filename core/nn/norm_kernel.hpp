@@ -65,9 +65,9 @@ const NormKernel<Bfloat16Bits>& norm_kernel<Bfloat16Bits>();
   extern const NormKernel<float> float_kernel;       \
   extern const NormKernel<Bfloat16Bits> half_kernel; \
   }
-UNCHANNEL_NORM_KERNELS(norm_portable)
-UNCHANNEL_NORM_KERNELS(norm_avx2)
-UNCHANNEL_NORM_KERNELS(norm_avx512)
+UNCHANNEL_NORM_KERNELS(kernel_portable)
+UNCHANNEL_NORM_KERNELS(kernel_avx2)
+UNCHANNEL_NORM_KERNELS(kernel_avx512)
 #undef UNCHANNEL_NORM_KERNELS
 
 }  // namespace unchannel

@@ -77,19 +77,19 @@ struct SampleGradient {
   float *dz, *dweight_P, *dbias_P, *dscale_shift_P;
 };
 
-/// One sample's scratch and passes.
+/// The passes over one sample after the other, with their scratch.
 template <class T>
-class Sample {
+class SamplePasses {
  public:
-  Sample(const Layout& layout, const Affine& affine, bool silu)
-      : layout_(layout), affine_(affine), kernel_(norm_kernel<T>()), rows_(layout.rows()), silu_(silu) {
+  SamplePasses(const Layout& layout, bool silu) : layout_(layout), kernel_(norm_kernel<T>()), rows_(layout.rows()), silu_(silu) {
     const auto width = static_cast<std::size_t>(rows_.width);
     for (Row* row : {&centre_, &gain_, &shift_, &sum_, &product_}) row->resize(width);
     planes_.resize(static_cast<std::size_t>(layout.planes));
     products_.resize(static_cast<std::size_t>(layout.planes));
   }
 
-  void forward(const T* x, T* y, double epsilon) {
+  void forward(const Affine& affine, const T* x, T* y, double epsilon) {
+    affine_ = affine;
     kernel_.sums(rows_, x, sum_.data());
     fold(sum_, layout_.planes, planes_.data());
     for (std::int64_t g = 0; g < layout_.groups; ++g) affine_.mean_G[g] = static_cast<float>(mean_of(planes_, g));
@@ -103,7 +103,8 @@ class Sample {
     (silu_ ? kernel_.apply_silu : kernel_.apply_plain)(rows_, x, centre_.data(), gain_.data(), shift_.data(), y);
   }
 
-  void backward(const SampleGradient<T>& g) {
+  void backward(const Affine& affine, const SampleGradient<T>& g) {
+    affine_ = affine;
     set_centre();
     set_affine();
     const auto sums = silu_ ? kernel_.backward_sums_silu : kernel_.backward_sums_plain;
@@ -171,7 +172,7 @@ class Sample {
   }
 
   Layout layout_;
-  Affine affine_;
+  Affine affine_ = {};
   const NormKernel<T>& kernel_;
   NormRows rows_;
   bool silu_;

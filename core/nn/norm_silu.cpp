@@ -44,9 +44,10 @@ at::Tensor run_forward(Operands& o, double epsilon) {
   o.inverse_deviation_BG = at::empty({o.layout.batch, o.layout.groups}, statistics);
   at::Tensor out = at::empty_like(o.h_BPHW);
   for_ranges(o.h_BPHW, [&]<class T>(std::int64_t begin, std::int64_t end) {
+    SamplePasses<T> passes(o.layout, o.silu);
     for (std::int64_t b = begin; b < end; ++b) {
       const std::int64_t start = b * o.sample_size();
-      Sample<T>(o.layout, o.affine(b), o.silu).forward(memory_of<T>(o.h_BPHW) + start, memory_of<T>(out) + start, epsilon);
+      passes.forward(o.affine(b), memory_of<T>(o.h_BPHW) + start, memory_of<T>(out) + start, epsilon);
     }
   });
   return out;
@@ -99,6 +100,7 @@ struct Gradients {
 void run_backward(const Operands& o, const Gradients& g) {
   const std::int64_t planes = o.layout.planes, places = o.layout.places;
   for_ranges(o.h_BPHW, [&]<class T>(std::int64_t begin, std::int64_t end) {
+    SamplePasses<T> passes(o.layout, o.silu);
     const auto dz = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(o.sample_size()));
     for (std::int64_t b = begin; b < end; ++b) {
       const std::int64_t start = b * o.sample_size();
@@ -110,7 +112,7 @@ void run_backward(const Operands& o, const Gradients& g) {
                                         g.dweight_BP.data_ptr<float>() + b * planes,
                                         g.dbias_BP.data_ptr<float>() + b * planes,
                                         g.dscale_shift_BP.defined() ? g.dscale_shift_BP.data_ptr<float>() + b * 2 * planes : nullptr};
-      Sample<T>(o.layout, o.affine(b), o.silu).backward(sample);
+      passes.backward(o.affine(b), sample);
     }
   });
 }

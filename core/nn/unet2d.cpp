@@ -37,6 +37,12 @@ at::Tensor resample(const at::Tensor& h_BPHW, Resample how) {
   return h_BPHW;
 }
 
+/// Images in channels-last memory. With one plane both formats are the same memory, and only the strides say which one convolutions shall keep.
+at::Tensor channels_last(const at::Tensor& images_BPHW) {
+  const std::int64_t planes = images_BPHW.size(1), height = images_BPHW.size(2), width = images_BPHW.size(3);
+  return images_BPHW.contiguous(at::MemoryFormat::ChannelsLast).as_strided(images_BPHW.sizes(), {planes * height * width, 1, planes * width, planes});
+}
+
 /// Self-attention over all pixels, added to its input; starts as the identity.
 struct AttentionImpl : torch::nn::Module {
   AttentionImpl(std::int64_t planes, std::int64_t head_planes)
@@ -153,8 +159,7 @@ struct UnetTrunkImpl : torch::nn::Module {
   }
 
   at::Tensor forward(const at::Tensor& in_BPHW, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
-    // Images of one plane have no memory format of their own: without this, all that follows one would be planes-first.
-    at::Tensor h_BPHW = stem_(in_BPHW).contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor h_BPHW = stem_(in_BPHW);
     std::vector<at::Tensor> skips;
     const auto run = [&](Block2d& block, const at::Tensor& skip_BPHW) {
       auto [out_BPHW, again_BPHW] = block->forward(h_BPHW, skip_BPHW, e_BE, input, dropout);
@@ -223,9 +228,9 @@ struct Unet2d : torch::nn::Module {
     at::Tensor e_BE = embed2_(at::silu(embed1_(position_features(input.t_B, settings_.width, settings_.max_position))));
     if (condition_) e_BE = e_BE + condition_->forward(input.conditions_BC);
     e_BE = at::silu(e_BE);
-    at::Tensor h_BPHW = input.x_BD.view({batch, planes_, height_, width_}).contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor h_BPHW = channels_last(input.x_BD.view({batch, planes_, height_, width_}));
     if (latents_) {
-      const at::Tensor planes = input.planes_BPS.view({batch, -1, height_, width_}).contiguous(at::MemoryFormat::ChannelsLast);
+      const at::Tensor planes = channels_last(input.planes_BPS.view({batch, -1, height_, width_}));
       h_BPHW = at::cat({h_BPHW, latents_->forward(planes, {}, input, 0.0)}, 1);
     }
     const at::Tensor out = trunk_->forward(h_BPHW, e_BE, input, settings_.dropout);

@@ -190,7 +190,7 @@ void expect_silu(const NormKernel<float>& kernel) {
 }
 
 TEST(NormKernel, SiluIsAsAccurateAsStatedInEveryVersion) {
-  expect_silu(norm_portable::float_kernel);
+  expect_silu(kernel_portable::float_kernel);
   expect_silu(norm_kernel<float>());
 }
 
