@@ -168,15 +168,14 @@ TEST(Unet2d, AttentionReachesTheWholeImage) {
   EXPECT_GT(reach({20}), 2.0 * reach({}));
 }
 
-TEST(Unet2d, HasTheGradientOfFiniteDifferences) {
-  NetworkShape shape = image_shape();
+/// Along three directions in the space of all weights.
+void expect_gradient_of_finite_differences(ModelSettings settings, NetworkShape shape) {
   shape.planes = 1;
-  ModelSettings settings = small_image_unet();
   settings.blocks_per_level = 2;
   const auto network = make_network(settings, shape, RandomKey(5));
   wake(*network);
   const NetworkInput input = input_for(shape, 2);
-  const at::Tensor direction = at::randn({2, 1, 96});
+  const at::Tensor direction = at::randn({2, 1, shape.dimension});
   const auto loss = [&] { return (network->forward(input) * direction).mean(); };
   for (auto& [name, tensor] : network->parameters()) at::Tensor(tensor).set_requires_grad(true);
   loss().backward();
@@ -198,6 +197,10 @@ TEST(Unet2d, HasTheGradientOfFiniteDifferences) {
     EXPECT_NEAR((above - below) / (2.0 * kStep), slope, 0.01 * std::abs(slope)) << trial;
   }
 }
+
+TEST(Unet2d, HasTheGradientOfFiniteDifferences) { expect_gradient_of_finite_differences(small_image_unet(), image_shape()); }
+
+TEST(Unet1d, HasTheGradientOfFiniteDifferences) { expect_gradient_of_finite_differences(small_unet(), {.dimension = 64}); }
 
 TEST(PositionFeatures, AreThoseOfTheirDefinition) {
   const at::Tensor features = position_features(at::tensor({0.5F}), 4, 2.0);
