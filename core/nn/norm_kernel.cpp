@@ -1,10 +1,10 @@
-// Compiled once for each version: UNCHANNEL_NORM_VERSION names its namespace. Plain loops over neighbouring columns, which compilers turn into
+// Compiled once for each version: UNCHANNEL_KERNEL_VERSION names its namespace. Plain loops over neighbouring columns, which compilers turn into
 // vector instructions without having to change the order of any sum.
 #include "norm_kernel.hpp"
 
 #include <bit>
 
-namespace unchannel::UNCHANNEL_NORM_VERSION {
+namespace unchannel::UNCHANNEL_KERNEL_VERSION {
 namespace {
 
 inline float load(float value) { return value; }
@@ -53,25 +53,34 @@ void squares(NormRows shape, const T* x, const float* centre, float* __restrict 
   }
 }
 
-template <class T>
+struct Silu {
+  static float value(float z) { return z * sigmoid(z); }
+  static float slope(float z) {
+    const float s = sigmoid(z);
+    return s * (1.0F + z * (1.0F - s));
+  }
+};
+
+struct Plain {
+  static float value(float z) { return z; }
+  static float slope(float) { return 1.0F; }
+};
+
+template <class T, class Function>
 void apply(NormRows shape, const T* x, const float* centre, const float* gain, const float* shift, T* __restrict y) {
   for (std::int64_t row = 0; row < shape.rows; ++row, x += shape.stride, y += shape.stride) {
-    for (std::int64_t c = 0; c < shape.width; ++c) {
-      const float z = gain[c] * (load(x[c]) - centre[c]) + shift[c];
-      store(y[c], z * sigmoid(z));
-    }
+    for (std::int64_t c = 0; c < shape.width; ++c) store(y[c], Function::value(gain[c] * (load(x[c]) - centre[c]) + shift[c]));
   }
 }
 
-template <class T>
+template <class T, class Function>
 void backward_sums(NormRows shape, const T* x, const T* dy, const float* centre, const float* gain, const float* shift, float* __restrict dz,
                    float* __restrict sum, float* __restrict product) {
   for (std::int64_t c = 0; c < shape.width; ++c) sum[c] = product[c] = 0.0F;
   for (std::int64_t row = 0; row < shape.rows; ++row, x += shape.stride, dy += shape.stride, dz += shape.width) {
     for (std::int64_t c = 0; c < shape.width; ++c) {
       const float difference = load(x[c]) - centre[c];
-      const float z = gain[c] * difference + shift[c], s = sigmoid(z);
-      const float slope = load(dy[c]) * (s * (1.0F + z * (1.0F - s)));
+      const float slope = load(dy[c]) * Function::slope(gain[c] * difference + shift[c]);
       dz[c] = slope;
       sum[c] += slope;
       product[c] += slope * difference;
@@ -79,20 +88,43 @@ void backward_sums(NormRows shape, const T* x, const T* dy, const float* centre,
   }
 }
 
-template <class T>
-void backward_apply(NormRows shape, const T* x, const float* dz, const float* centre, const float* gain, const float* slope, const float* offset,
-                    T* __restrict dx) {
-  for (std::int64_t row = 0; row < shape.rows; ++row, x += shape.stride, dx += shape.stride, dz += shape.width) {
-    for (std::int64_t c = 0; c < shape.width; ++c) store(dx[c], gain[c] * dz[c] + slope[c] * (load(x[c]) - centre[c]) + offset[c]);
+template <class T, int kAddends>
+void backward_rows(std::int64_t rows, std::int64_t width, NormGradient<T> at, const float* centre, const float* gain, const float* slope,
+                   const float* offset) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const T *x = at.x, *first = at.addends[0].first, *second = at.addends[1].first;
+    const float* dz = at.dz;
+    T* __restrict dx = at.dx;
+    for (std::int64_t c = 0; c < width; ++c) {
+      float value = gain[c] * dz[c] + slope[c] * (load(x[c]) - centre[c]) + offset[c];
+      if constexpr (kAddends > 0) value += load(first[c]);
+      if constexpr (kAddends > 1) value += load(second[c]);
+      store(dx[c], value);
+    }
+    at.x += at.x_stride;
+    at.dz += at.x_stride;
+    at.dx += at.dx_stride;
+    if constexpr (kAddends > 0) at.addends[0].first += at.addends[0].stride;
+    if constexpr (kAddends > 1) at.addends[1].first += at.addends[1].stride;
   }
 }
 
 template <class T>
-constexpr NormKernel<T> kKernel = {sums<T>, squares<T>, apply<T>, backward_sums<T>, backward_apply<T>};
+void backward_apply(std::int64_t rows, std::int64_t width, const NormGradient<T>& gradient, const float* centre, const float* gain,
+                    const float* slope, const float* offset) {
+  NormGradient<T> at = gradient;
+  if (!at.addends[0].first) at.addends[0] = at.addends[1], at.addends[1] = {};
+  const auto run = !at.addends[0].first ? backward_rows<T, 0> : !at.addends[1].first ? backward_rows<T, 1> : backward_rows<T, 2>;
+  run(rows, width, at, centre, gain, slope, offset);
+}
+
+template <class T>
+constexpr NormKernel<T> kKernel = {sums<T>,         squares<T>, apply<T, Silu>, apply<T, Plain>, backward_sums<T, Silu>, backward_sums<T, Plain>,
+                                   backward_apply<T>};
 
 }  // namespace
 
 const NormKernel<float> float_kernel = kKernel<float>;
 const NormKernel<Bfloat16Bits> half_kernel = kKernel<Bfloat16Bits>;
 
-}  // namespace unchannel::UNCHANNEL_NORM_VERSION
+}  // namespace unchannel::UNCHANNEL_KERNEL_VERSION

@@ -14,22 +14,41 @@ struct NormRows {
   std::int64_t rows, stride, width;
 };
 
-/// The passes of a group normalisation with affine map and silu(z) = z / (1 + e^−z) behind it, for one number type T. Arithmetic is
-/// float32; silu is within 4 units of the last place of its exact value, plus |z| · 1e-38.
+/// Rows with a stride of their own; none where `first` is null.
+template <class T>
+struct NormAddend {
+  const T* first = nullptr;
+  std::int64_t stride = 0;
+};
+
+/// What the last pass of the gradient reads and writes, each with its stride: normalised values and gradients that x has from elsewhere.
+template <class T>
+struct NormGradient {
+  const T* x;
+  const float* dz;
+  NormAddend<T> addends[2];
+  T* dx;
+  std::int64_t x_stride, dx_stride;  // that of dz is that of x
+};
+
+/// The passes of a group normalisation with affine map and f(z) behind it, for one number type T: f(z) = silu(z) = z / (1 + e^−z), or z
+/// itself in those called plain. Arithmetic is float32; silu is within 4 units of the last place of its exact value, plus |z| · 1e-38.
 template <class T>
 struct NormKernel {
   /// sum = Σ x
   void (*sums)(NormRows shape, const T* x, float* sum);
   /// sum = Σ (x − centre)²
   void (*squares)(NormRows shape, const T* x, const float* centre, float* sum);
-  /// y = silu(gain (x − centre) + shift)
-  void (*apply)(NormRows shape, const T* x, const float* centre, const float* gain, const float* shift, T* y);
-  /// With z the argument above: dz [rows · width] = dy silu′(z), sum = Σ dz, product = Σ dz (x − centre)
-  void (*backward_sums)(NormRows shape, const T* x, const T* dy, const float* centre, const float* gain, const float* shift, float* dz, float* sum,
-                        float* product);
-  /// dx = gain dz + slope (x − centre) + offset
-  void (*backward_apply)(NormRows shape, const T* x, const float* dz, const float* centre, const float* gain, const float* slope,
-                         const float* offset, T* dx);
+  /// y = f(gain (x − centre) + shift)
+  using Apply = void(NormRows shape, const T* x, const float* centre, const float* gain, const float* shift, T* y);
+  Apply *apply_silu, *apply_plain;
+  /// With z the argument above: dz [rows · width] = dy f′(z), sum = Σ dz, product = Σ dz (x − centre)
+  using BackwardSums = void(NormRows shape, const T* x, const T* dy, const float* centre, const float* gain, const float* shift, float* dz, float* sum,
+                            float* product);
+  BackwardSums *backward_sums_silu, *backward_sums_plain;
+  /// dx = gain dz + slope (x − centre) + offset + addends, rounded once
+  void (*backward_apply)(std::int64_t rows, std::int64_t width, const NormGradient<T>& gradient, const float* centre, const float* gain,
+                         const float* slope, const float* offset);
 };
 
 /// The fastest version that this processor has: AVX-512, AVX2 with FMA, or portable.
@@ -46,9 +65,9 @@ const NormKernel<Bfloat16Bits>& norm_kernel<Bfloat16Bits>();
   extern const NormKernel<float> float_kernel;       \
   extern const NormKernel<Bfloat16Bits> half_kernel; \
   }
-UNCHANNEL_NORM_KERNELS(norm_portable)
-UNCHANNEL_NORM_KERNELS(norm_avx2)
-UNCHANNEL_NORM_KERNELS(norm_avx512)
+UNCHANNEL_NORM_KERNELS(kernel_portable)
+UNCHANNEL_NORM_KERNELS(kernel_avx2)
+UNCHANNEL_NORM_KERNELS(kernel_avx512)
 #undef UNCHANNEL_NORM_KERNELS
 
 }  // namespace unchannel

@@ -2,147 +2,18 @@
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
-#include "norm_kernel.hpp"
+#include "norm_sample.hpp"
 
-// Shape legend: B batch · P planes · S places of a sample · G groups
+// Shape legend: B batch · P planes · H, W height and width · G groups
 namespace unchannel {
 namespace {
-
-constexpr std::int64_t kVectorWidth = 256;  // columns that a loop should at least have
-
-/// Values of planes [P] and of groups [G] of one sample, and how its memory is walked through.
-struct Layout {
-  std::int64_t batch, planes, places, groups;
-
-  std::int64_t group_planes() const { return planes / groups; }
-  double group_size() const { return static_cast<double>(group_planes() * places); }
-  /// Places that one row holds, so that networks of few planes have long rows too.
-  std::int64_t places_per_row() const {
-    std::int64_t count = 1;
-    while (places % (2 * count) == 0 && count * planes < kVectorWidth) count *= 2;
-    return count;
-  }
-  NormRows rows() const { return {places / places_per_row(), planes * places_per_row(), planes * places_per_row()}; }
-};
-
-using Row = std::vector<float>;
-
-/// Sums of the planes [P] out of those of a row's columns.
-void fold(const Row& columns, std::int64_t planes, float* out_P) {
-  std::copy_n(columns.begin(), planes, out_P);
-  for (auto column = columns.begin() + planes; column != columns.end(); column += planes) {
-    for (std::int64_t p = 0; p < planes; ++p) out_P[p] += column[p];
-  }
-}
-
-/// out[c] = value(plane of column c)
-template <class Value>
-void spread(Row& out, std::int64_t planes, const Value& value) {
-  for (std::int64_t p = 0; p < planes; ++p) out[static_cast<std::size_t>(p)] = static_cast<float>(value(p));
-  for (std::size_t c = static_cast<std::size_t>(planes); c < out.size(); ++c) out[c] = out[c - static_cast<std::size_t>(planes)];
-}
-
-double group_sum(const Row& planes, std::int64_t group, std::int64_t group_planes) {
-  double total = 0.0;
-  for (std::int64_t p = group * group_planes; p < (group + 1) * group_planes; ++p) total += planes[static_cast<std::size_t>(p)];
-  return total;
-}
-
-/// Parameters and statistics of one sample.
-struct Affine {
-  const float *weight_P, *bias_P, *scale_shift_P;  // the last may be null
-  float *mean_G, *inverse_deviation_G;
-
-  double scale(std::int64_t p) const { return scale_shift_P ? 1.0 + scale_shift_P[p] : 1.0; }
-  double shift(std::int64_t p, std::int64_t planes) const { return scale_shift_P ? scale_shift_P[planes + p] : 0.0; }
-};
-
-/// One sample's scratch and passes.
-template <class T>
-class Sample {
- public:
-  Sample(const Layout& layout, const Affine& affine)
-      : layout_(layout), affine_(affine), kernel_(norm_kernel<T>()), rows_(layout.rows()) {
-    const auto width = static_cast<std::size_t>(rows_.width);
-    for (Row* row : {&centre_, &gain_, &shift_, &sum_, &product_}) row->resize(width);
-    planes_.resize(static_cast<std::size_t>(layout.planes));
-    products_.resize(static_cast<std::size_t>(layout.planes));
-  }
-
-  void forward(const T* x, T* y, double epsilon) {
-    kernel_.sums(rows_, x, sum_.data());
-    fold(sum_, layout_.planes, planes_.data());
-    for (std::int64_t g = 0; g < layout_.groups; ++g) affine_.mean_G[g] = static_cast<float>(mean_of(planes_, g));
-    set_centre();
-    kernel_.squares(rows_, x, centre_.data(), sum_.data());
-    fold(sum_, layout_.planes, planes_.data());
-    for (std::int64_t g = 0; g < layout_.groups; ++g) {
-      affine_.inverse_deviation_G[g] = static_cast<float>(1.0 / std::sqrt(mean_of(planes_, g) + epsilon));
-    }
-    set_affine();
-    kernel_.apply(rows_, x, centre_.data(), gain_.data(), shift_.data(), y);
-  }
-
-  /// Gradients of x, and into rows of their own those of weight, bias [P] and scale_shift [2P] (null where there is none). dz: room for
-  /// as many values as x has.
-  void backward(const T* x, const T* dy, T* dx, float* dz, float* dweight_P, float* dbias_P, float* dscale_shift_P) {
-    set_centre();
-    set_affine();
-    kernel_.backward_sums(rows_, x, dy, centre_.data(), gain_.data(), shift_.data(), dz, sum_.data(), product_.data());
-    fold(sum_, layout_.planes, planes_.data());
-    fold(product_, layout_.planes, products_.data());
-    parameter_gradients(dweight_P, dbias_P, dscale_shift_P);
-    // With v = weight (1 + scale) dz the gradient of the normalised values: dx = r (v − mean v − x̂ mean(v x̂)), means over the group.
-    for (std::int64_t p = 0; p < layout_.planes; ++p) {
-      planes_[index(p)] *= static_cast<float>(slope_of(p));
-      products_[index(p)] *= static_cast<float>(slope_of(p));
-    }
-    spread(shift_, layout_.planes, [&](std::int64_t p) { return -deviation(p) * mean_of(planes_, group(p)); });
-    spread(sum_, layout_.planes, [&](std::int64_t p) { return -deviation(p) * deviation(p) * deviation(p) * mean_of(products_, group(p)); });
-    kernel_.backward_apply(rows_, x, dz, centre_.data(), gain_.data(), sum_.data(), shift_.data(), dx);
-  }
-
- private:
-  static std::size_t index(std::int64_t p) { return static_cast<std::size_t>(p); }
-  std::int64_t group(std::int64_t p) const { return p / layout_.group_planes(); }
-  double deviation(std::int64_t p) const { return affine_.inverse_deviation_G[group(p)]; }  // 1 / σ
-  double slope_of(std::int64_t p) const { return affine_.weight_P[p] * affine_.scale(p); }
-  double mean_of(const Row& planes, std::int64_t g) const { return group_sum(planes, g, layout_.group_planes()) / layout_.group_size(); }
-
-  void set_centre() {
-    spread(centre_, layout_.planes, [&](std::int64_t p) { return affine_.mean_G[group(p)]; });
-  }
-
-  void set_affine() {
-    spread(gain_, layout_.planes, [&](std::int64_t p) { return deviation(p) * slope_of(p); });
-    spread(shift_, layout_.planes, [&](std::int64_t p) { return affine_.bias_P[p] * affine_.scale(p) + affine_.shift(p, layout_.planes); });
-  }
-
-  void parameter_gradients(float* dweight_P, float* dbias_P, float* dscale_shift_P) const {
-    for (std::int64_t p = 0; p < layout_.planes; ++p) {
-      const double sum = planes_[index(p)], product = deviation(p) * products_[index(p)];
-      dweight_P[p] = static_cast<float>(affine_.scale(p) * product);
-      dbias_P[p] = static_cast<float>(affine_.scale(p) * sum);
-      if (!dscale_shift_P) continue;
-      dscale_shift_P[p] = static_cast<float>(affine_.weight_P[p] * product + affine_.bias_P[p] * sum);
-      dscale_shift_P[layout_.planes + p] = static_cast<float>(sum);
-    }
-  }
-
-  Layout layout_;
-  Affine affine_;
-  const NormKernel<T>& kernel_;
-  NormRows rows_;
-  Row centre_, gain_, shift_, sum_, product_, planes_, products_;
-};
 
 /// What both directions need, as plain memory.
 struct Operands {
   Layout layout;
+  bool silu;
   at::Tensor h_BPHW, weight_P, bias_P, scale_shift_BP, mean_BG, inverse_deviation_BG;
 
   Affine affine(std::int64_t b) const {
@@ -173,18 +44,90 @@ at::Tensor run_forward(Operands& o, double epsilon) {
   o.inverse_deviation_BG = at::empty({o.layout.batch, o.layout.groups}, statistics);
   at::Tensor out = at::empty_like(o.h_BPHW);
   for_ranges(o.h_BPHW, [&]<class T>(std::int64_t begin, std::int64_t end) {
+    SamplePasses<T> passes(o.layout, o.silu);
     for (std::int64_t b = begin; b < end; ++b) {
       const std::int64_t start = b * o.sample_size();
-      Sample<T>(o.layout, o.affine(b)).forward(memory_of<T>(o.h_BPHW) + start, memory_of<T>(out) + start, epsilon);
+      passes.forward(o.affine(b), memory_of<T>(o.h_BPHW) + start, memory_of<T>(out) + start, epsilon);
     }
   });
   return out;
 }
 
+/// A gradient that arrives from elsewhere: rows of P neighbouring values with one stride between places, as slices of wider images have.
+class Addend {
+ public:
+  /// gradient_BPHW may be undefined.
+  Addend(const at::Tensor& gradient_BPHW, at::ScalarType type) {
+    if (!gradient_BPHW.defined()) return;
+    rows_BPHW_ = gradient_BPHW.to(type);
+    stride_ = rows_BPHW_.stride(3);
+    if (!has_stride(stride_)) {
+      rows_BPHW_ = rows_BPHW_.contiguous(at::MemoryFormat::ChannelsLast);
+      stride_ = rows_BPHW_.size(1);
+    }
+  }
+
+  template <class T>
+  NormAddend<T> sample(std::int64_t b) const {
+    if (!rows_BPHW_.defined()) return {};
+    return {static_cast<const T*>(rows_BPHW_.const_data_ptr()) + b * rows_BPHW_.size(2) * rows_BPHW_.size(3) * stride_, stride_};
+  }
+
+ private:
+  bool has_stride(std::int64_t stride) const {
+    const std::int64_t row = rows_BPHW_.size(3) * stride;
+    return stride >= rows_BPHW_.size(1) && rows_BPHW_.strides() == at::IntArrayRef({rows_BPHW_.size(2) * row, 1, row, stride});
+  }
+
+  at::Tensor rows_BPHW_;
+  std::int64_t stride_ = 0;
+};
+
+/// Gradients of one backward pass.
+struct Gradients {
+  at::Tensor dy_BPHW, dweight_BP, dbias_BP, dscale_shift_BP;
+  std::vector<at::Tensor> dx;  // of the whole, or of its two parts
+  Addend first, second;
+
+  template <class T>
+  PlanesPart<T> part(std::size_t index, std::int64_t b, std::int64_t places) const {
+    if (index >= dx.size()) return {};
+    const std::int64_t planes = dx[index].size(1);
+    return {memory_of<T>(dx[index]) + b * planes * places, planes};
+  }
+};
+
+void run_backward(const Operands& o, const Gradients& g) {
+  const std::int64_t planes = o.layout.planes, places = o.layout.places;
+  for_ranges(o.h_BPHW, [&]<class T>(std::int64_t begin, std::int64_t end) {
+    SamplePasses<T> passes(o.layout, o.silu);
+    const auto dz = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(o.sample_size()));
+    for (std::int64_t b = begin; b < end; ++b) {
+      const std::int64_t start = b * o.sample_size();
+      const SampleGradient<T> sample = {memory_of<T>(o.h_BPHW) + start,
+                                        memory_of<T>(g.dy_BPHW) + start,
+                                        {g.first.sample<T>(b), g.second.sample<T>(b)},
+                                        {g.part<T>(0, b, places), g.part<T>(1, b, places)},
+                                        dz.get(),
+                                        g.dweight_BP.data_ptr<float>() + b * planes,
+                                        g.dbias_BP.data_ptr<float>() + b * planes,
+                                        g.dscale_shift_BP.defined() ? g.dscale_shift_BP.data_ptr<float>() + b * 2 * planes : nullptr};
+      passes.backward(o.affine(b), sample);
+    }
+  });
+}
+
+struct Settings {
+  std::int64_t groups;
+  double epsilon;
+  bool silu;
+};
+
 Operands operands_of(const at::Tensor& h_BPHW, const at::Tensor& weight_P, const at::Tensor& bias_P, const at::Tensor& scale_shift_BP,
-                     std::int64_t groups) {
+                     const Settings& settings) {
   Operands o;
-  o.layout = {h_BPHW.size(0), h_BPHW.size(1), h_BPHW.size(2) * h_BPHW.size(3), groups};
+  o.layout = {h_BPHW.size(0), h_BPHW.size(1), h_BPHW.size(2) * h_BPHW.size(3), settings.groups};
+  o.silu = settings.silu;
   o.h_BPHW = h_BPHW.contiguous(at::MemoryFormat::ChannelsLast);
   o.weight_P = weight_P;
   o.bias_P = bias_P;
@@ -192,64 +135,103 @@ Operands operands_of(const at::Tensor& h_BPHW, const at::Tensor& weight_P, const
   return o;
 }
 
-struct NormSilu : torch::autograd::Function<NormSilu> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& h_BPHW, const at::Tensor& weight_P,
-                            const at::Tensor& bias_P, const std::optional<at::Tensor>& scale_shift_BP, std::int64_t groups, double epsilon) {
-    Operands o = operands_of(h_BPHW, weight_P, bias_P, scale_shift_BP.value_or(at::Tensor()), groups);
-    const at::Tensor out = run_forward(o, epsilon);
+/// What a node gives besides the normalised tensor: nothing, its input twice, or its two inputs joined. The gradients of these meet that of the
+/// normalised tensor inside the backward pass.
+enum class Further { kNothing, kInputTwice, kJoined };
+
+struct NormFunction : torch::autograd::Function<NormFunction> {
+  static torch::autograd::tensor_list forward(torch::autograd::AutogradContext* context, const at::Tensor& given_BPHW,
+                                              const std::optional<at::Tensor>& second_BPHW, const at::Tensor& weight_P, const at::Tensor& bias_P,
+                                              const std::optional<at::Tensor>& scale_shift_BP, Settings settings, Further further) {
+    const at::Tensor h_BPHW = further == Further::kJoined ? at::cat({given_BPHW, *second_BPHW}, 1) : given_BPHW;
+    Operands o = operands_of(h_BPHW, weight_P, bias_P, scale_shift_BP.value_or(at::Tensor()), settings);
+    const at::Tensor out = run_forward(o, settings.epsilon);
     context->save_for_backward({o.h_BPHW, weight_P, bias_P, scale_shift_BP.value_or(at::Tensor()), o.mean_BG, o.inverse_deviation_BG});
-    context->saved_data["groups"] = groups;
-    return out;
+    context->set_materialize_grads(false);
+    context->saved_data["groups"] = settings.groups;
+    context->saved_data["silu"] = settings.silu;
+    context->saved_data["first_planes"] = further == Further::kJoined ? given_BPHW.size(1) : 0;
+    if (further == Further::kJoined) return {out, o.h_BPHW};
+    if (further == Further::kInputTwice) return {out, given_BPHW, given_BPHW};
+    return {out};
   }
 
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context, torch::autograd::tensor_list gradients) {
     const auto saved = context->get_saved_variables();
-    Operands o = operands_of(saved[0], saved[1], saved[2], saved[3], context->saved_data["groups"].toInt());
+    const Settings settings = {context->saved_data["groups"].toInt(), 0.0, context->saved_data["silu"].toBool()};
+    Operands o = operands_of(saved[0], saved[1], saved[2], saved[3], settings);
     o.mean_BG = saved[4];
     o.inverse_deviation_BG = saved[5];
-    const at::Tensor dy = gradients[0].to(o.h_BPHW.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
-    const at::Tensor dx = at::empty_like(o.h_BPHW);
-    const std::int64_t planes = o.layout.planes;
-    const at::Tensor dweight_BP = at::empty({o.layout.batch, planes}), dbias_BP = at::empty_like(dweight_BP);
-    const at::Tensor dscale_shift_BP = o.scale_shift_BP.defined() ? at::empty_like(o.scale_shift_BP) : at::Tensor();
-    for_ranges(o.h_BPHW, [&]<class T>(std::int64_t begin, std::int64_t end) {
-      const auto dz = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(o.sample_size()));
-      for (std::int64_t b = begin; b < end; ++b) {
-        const std::int64_t start = b * o.sample_size();
-        float* scale_shift = dscale_shift_BP.defined() ? dscale_shift_BP.data_ptr<float>() + b * 2 * planes : nullptr;
-        Sample<T>(o.layout, o.affine(b)).backward(memory_of<T>(o.h_BPHW) + start, memory_of<T>(dy) + start, memory_of<T>(dx) + start, dz.get(),
-                                                  dweight_BP.data_ptr<float>() + b * planes, dbias_BP.data_ptr<float>() + b * planes, scale_shift);
-      }
-    });
-    return {dx, dweight_BP.sum(0), dbias_BP.sum(0), saved[3].defined() ? dscale_shift_BP.to(saved[3].scalar_type()) : at::Tensor(), at::Tensor(),
-            at::Tensor()};
+    const at::ScalarType type = o.h_BPHW.scalar_type();
+    gradients.resize(3);
+    Gradients g = {.dy_BPHW = gradients[0].defined() ? gradients[0].to(type).contiguous(at::MemoryFormat::ChannelsLast) : at::zeros_like(o.h_BPHW),
+                   .dweight_BP = at::empty({o.layout.batch, o.layout.planes}),
+                   .dbias_BP = at::empty({o.layout.batch, o.layout.planes}),
+                   .dscale_shift_BP = o.scale_shift_BP.defined() ? at::empty_like(o.scale_shift_BP) : at::Tensor(),
+                   .dx = room_for_gradients(o.h_BPHW, context->saved_data["first_planes"].toInt()),
+                   .first = Addend(gradients[1], type),
+                   .second = Addend(gradients[2], type)};
+    run_backward(o, g);
+    g.dx.resize(2);
+    return {g.dx[0], g.dx[1], g.dweight_BP.sum(0), g.dbias_BP.sum(0),
+            saved[3].defined() ? g.dscale_shift_BP.to(saved[3].scalar_type()) : at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+
+ private:
+  static std::vector<at::Tensor> room_for_gradients(const at::Tensor& h_BPHW, std::int64_t first_planes) {
+    if (first_planes == 0) return {at::empty_like(h_BPHW)};
+    const auto part = [&](std::int64_t planes) {
+      return at::empty({h_BPHW.size(0), planes, h_BPHW.size(2), h_BPHW.size(3)}, h_BPHW.options(), at::MemoryFormat::ChannelsLast);
+    };
+    return {part(first_planes), part(h_BPHW.size(1) - first_planes)};
   }
 };
 
 /// For devices and types without a kernel here.
-at::Tensor separate_operations(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm, const at::Tensor& scale_shift_BP) {
+at::Tensor separate_operations(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm, const at::Tensor& scale_shift_BP, bool silu) {
   at::Tensor inner = norm(h_BPHW);
   if (scale_shift_BP.defined()) {
     const std::vector<at::Tensor> parts = scale_shift_BP.unsqueeze(2).unsqueeze(3).chunk(2, 1);
     inner = at::addcmul(parts[1], inner, parts[0] + 1.0);
   }
-  return at::silu(inner);
+  return silu ? at::silu(inner) : inner;
+}
+
+/// The normalised tensor, then what `further` asks for. second_BPHW and scale_shift_BP may be undefined.
+torch::autograd::tensor_list normalise(const at::Tensor& given_BPHW, const at::Tensor& second_BPHW, torch::nn::GroupNorm& norm,
+                                       const at::Tensor& scale_shift_BP, bool silu, Further further) {
+  const auto optional = [](const at::Tensor& tensor) { return tensor.defined() ? std::optional(tensor) : std::nullopt; };
+  const bool has_kernel = given_BPHW.is_cpu() && (given_BPHW.scalar_type() == at::kFloat || given_BPHW.scalar_type() == at::kBFloat16) &&
+                          (!second_BPHW.defined() || second_BPHW.scalar_type() == given_BPHW.scalar_type());
+  const Settings settings = {norm->options.num_groups(), norm->options.eps(), silu};
+  if (has_kernel && at::GradMode::is_enabled()) {
+    return NormFunction::apply(given_BPHW, optional(second_BPHW), norm->weight, norm->bias, optional(scale_shift_BP), settings, further);
+  }
+  const at::Tensor h_BPHW = further == Further::kJoined ? at::cat({given_BPHW, second_BPHW}, 1) : given_BPHW;
+  if (!has_kernel) return {separate_operations(h_BPHW, norm, scale_shift_BP, silu), h_BPHW, h_BPHW};
+  Operands o = operands_of(h_BPHW, norm->weight, norm->bias, scale_shift_BP, settings);
+  return {run_forward(o, settings.epsilon), h_BPHW, h_BPHW};
 }
 
 }  // namespace
 
 at::Tensor norm_silu(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm, const at::Tensor& scale_shift_BP) {
-  if (!h_BPHW.is_cpu() || (h_BPHW.scalar_type() != at::kFloat && h_BPHW.scalar_type() != at::kBFloat16)) {
-    return separate_operations(h_BPHW, norm, scale_shift_BP);
-  }
-  const std::int64_t groups = norm->options.num_groups();
-  const double epsilon = norm->options.eps();
-  if (at::GradMode::is_enabled()) {
-    const std::optional<at::Tensor> given = scale_shift_BP.defined() ? std::optional(scale_shift_BP) : std::nullopt;
-    return NormSilu::apply(h_BPHW, norm->weight, norm->bias, given, groups, epsilon);
-  }
-  Operands o = operands_of(h_BPHW, norm->weight, norm->bias, scale_shift_BP, groups);
-  return run_forward(o, epsilon);
+  return normalise(h_BPHW, {}, norm, scale_shift_BP, true, Further::kNothing)[0];
+}
+
+SharedNorm norm_silu_shared(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm) {
+  const auto all = normalise(h_BPHW, {}, norm, {}, true, Further::kInputTwice);
+  return {all[0], all[1], all[2]};
+}
+
+SharedNorm norm_shared(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm) {
+  const auto all = normalise(h_BPHW, {}, norm, {}, false, Further::kInputTwice);
+  return {all[0], all[1], all[2]};
+}
+
+SharedNorm norm_silu_joined(const at::Tensor& first_BPHW, const at::Tensor& second_BPHW, torch::nn::GroupNorm& norm) {
+  const auto all = normalise(first_BPHW, second_BPHW, norm, {}, true, Further::kJoined);
+  return {all[0], all[1], {}};
 }
 
 }  // namespace unchannel

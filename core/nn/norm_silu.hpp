@@ -11,4 +11,16 @@ namespace unchannel {
 /// not depend on the number of threads.
 at::Tensor norm_silu(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm, const at::Tensor& scale_shift_BP = {});
 
+/// A normalised tensor beside its own input, for residual blocks: users of `input` and `again` send their gradients into the backward pass of
+/// the normalisation, which adds them before it rounds, instead of through additions of their own.
+struct SharedNorm {
+  at::Tensor out_BPHW, input_BPHW, again_BPHW;
+};
+
+SharedNorm norm_silu_shared(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm);
+/// Without silu.
+SharedNorm norm_shared(const at::Tensor& h_BPHW, torch::nn::GroupNorm& norm);
+/// Of first and second joined along P, which are `input`; the gradients of both parts come out apart. `again` is undefined.
+SharedNorm norm_silu_joined(const at::Tensor& first_BPHW, const at::Tensor& second_BPHW, torch::nn::GroupNorm& norm);
+
 }  // namespace unchannel

@@ -1,10 +1,15 @@
 #include "optimiser.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <unchannel/base/error.hpp>
+
+#include "weight_kernel.hpp"
 
 namespace unchannel {
 
@@ -29,40 +34,86 @@ double learning_rate_at(const OptimiserSettings& settings, std::int64_t step, st
   return settings.learning_rate * (settings.final_learning_rate_share + (1.0 - settings.final_learning_rate_share) * cosine);
 }
 
+namespace {
+
+constexpr std::int64_t kWeightsPerTask = 1 << 16;
+
+/// The gradient with its values in the order in which the parameter's stand in memory.
+at::Tensor in_layout_of(const at::Tensor& parameter, const at::Tensor& gradient) {
+  bool same = true;
+  for (std::int64_t axis = 0; axis < parameter.dim(); ++axis) {
+    same = same && (parameter.size(axis) == 1 || gradient.stride(axis) == parameter.stride(axis));
+  }
+  return same ? gradient : at::empty_like(parameter).copy_(gradient);
+}
+
+/// Norm of all together, by sums that do not depend on the number of threads.
+double norm_of(const std::vector<at::Tensor>& gradients) {
+  double total = 0.0;
+  for (const at::Tensor& gradient : gradients) {
+    const std::int64_t count = gradient.numel(), tasks = (count + kWeightsPerTask - 1) / kWeightsPerTask;
+    std::vector<double> squares(static_cast<std::size_t>(tasks));
+    at::parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t start = task * kWeightsPerTask;
+        squares[static_cast<std::size_t>(task)] =
+            weight_kernel().squares(std::min(kWeightsPerTask, count - start), gradient.const_data_ptr<float>() + start);
+      }
+    });
+    total += std::accumulate(squares.begin(), squares.end(), 0.0);
+  }
+  return std::sqrt(total);
+}
+
+}  // namespace
+
 Optimiser::Optimiser(const OptimiserSettings& settings, Network& student, Network& ema) : settings_(settings) {
   for (const auto& [name, tensor] : student.parameters()) {
     parameters_.push_back(tensor);
     first_.push_back(at::zeros_like(tensor));
     second_.push_back(at::zeros_like(tensor));
-    updates_.push_back(at::zeros({}, at::kFloat));
   }
   for (const auto& [name, tensor] : ema.parameters()) ema_.push_back(tensor);
-}
-
-void Optimiser::set_updates(std::int64_t updates) {
-  for (at::Tensor& counter : updates_) counter.fill_(static_cast<double>(updates));
 }
 
 double Optimiser::step(std::int64_t step, std::int64_t total) {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters_) {
-    gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
+    gradients.push_back(parameter.grad().defined() ? in_layout_of(parameter, parameter.grad()) : at::zeros_like(parameter));
   }
-  const std::vector<at::Tensor> norms = at::_foreach_norm(gradients);
-  const double norm = at::stack(norms).norm().item<double>();
+  const double norm = norm_of(gradients);
   check<NumericalError>(std::isfinite(norm), "step {}: the gradient is not finite. Lower optimiser.learning_rate or use float32.", step);
-  if (settings_.clip_norm > 0.0 && norm > settings_.clip_norm) at::_foreach_mul_(gradients, settings_.clip_norm / norm);
-  at::_foreach_add_(updates_, 1.0);
-  at::_fused_adam_(parameters_, gradients, first_, second_, unused_, updates_, learning_rate_at(settings_, step, total), settings_.beta1,
-                   settings_.beta2, /*weight_decay=*/0.0, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
-  // The fused operation does not count as a change, and packed copies of the weights would be taken for current ones.
-  for (const at::Tensor& parameter : parameters_) parameter.unsafeGetTensorImpl()->bump_version();
+  const double scale = settings_.clip_norm > 0.0 && norm > settings_.clip_norm ? settings_.clip_norm / norm : 1.0;
   // A young average would be dominated by the starting weights: its horizon grows with the steps done.
   const double horizon = std::min(settings_.ema_horizon_steps, 1.0 + 0.5 * static_cast<double>(step));
-  at::_foreach_lerp_(ema_, parameters_, 1.0 / horizon);
+  update(scale, learning_rate_at(settings_, step, total), 1.0 / horizon, gradients);
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
   return norm;
+}
+
+void Optimiser::update(double gradient_scale, double learning_rate, double average_share, const std::vector<at::Tensor>& gradients) {
+  ++updates_;
+  const auto done = static_cast<double>(updates_);
+  const AdamConstants constants = {.gradient_scale = static_cast<float>(gradient_scale),
+                                   .beta1 = static_cast<float>(settings_.beta1),
+                                   .beta2 = static_cast<float>(settings_.beta2),
+                                   .share1 = static_cast<float>(1.0 - settings_.beta1),
+                                   .share2 = static_cast<float>(1.0 - settings_.beta2),
+                                   .rate = static_cast<float>(learning_rate / (1.0 - std::pow(settings_.beta1, done))),
+                                   .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(settings_.beta2, done))),
+                                   .epsilon = 1e-8F,
+                                   .average_share = static_cast<float>(average_share)};
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const float* gradient = gradients[i].const_data_ptr<float>();
+    float *weight = parameters_[i].mutable_data_ptr<float>(), *average = ema_[i].mutable_data_ptr<float>();
+    float *first = first_[i].mutable_data_ptr<float>(), *second = second_[i].mutable_data_ptr<float>();
+    at::parallel_for(0, parameters_[i].numel(), kWeightsPerTask, [&](std::int64_t begin, std::int64_t end) {
+      weight_kernel().adam(end - begin, constants, gradient + begin, weight + begin, first + begin, second + begin, average + begin);
+    });
+    // Otherwise packed copies of the weights would be taken for current ones.
+    for (const at::Tensor& changed : {parameters_[i], ema_[i]}) changed.unsafeGetTensorImpl()->bump_version();
+  }
 }
 
 }  // namespace unchannel

@@ -27,7 +27,8 @@ struct OptimiserSettings {
 /// Learning rate of `step` (0-based) of `total`: linear warm-up over warm_up_share, then a cosine down to the final share.
 double learning_rate_at(const OptimiserSettings& settings, std::int64_t step, std::int64_t total);
 
-/// Fused Adam over the parameters of a network, with the EMA copy that serves as teacher.
+/// Adam over the parameters of a network, with the EMA copy that serves as teacher: both in one pass over the weights, which are float32 in the
+/// processor's memory.
 class Optimiser {
  public:
   Optimiser(const OptimiserSettings& settings, Network& student, Network& ema);
@@ -40,11 +41,14 @@ class Optimiser {
   std::vector<at::Tensor>& first_moments() { return first_; }
   std::vector<at::Tensor>& second_moments() { return second_; }
   /// Number of updates that entered the moments.
-  void set_updates(std::int64_t updates);
+  void set_updates(std::int64_t updates) { updates_ = updates; }
 
  private:
+  void update(double gradient_scale, double learning_rate, double average_share, const std::vector<at::Tensor>& gradients);
+
   OptimiserSettings settings_;
-  std::vector<at::Tensor> parameters_, ema_, first_, second_, unused_, updates_;
+  std::vector<at::Tensor> parameters_, ema_, first_, second_;
+  std::int64_t updates_ = 0;
 };
 
 }  // namespace unchannel

@@ -37,11 +37,14 @@ struct BlockImpl : torch::nn::Module {
     if (in != out) skip = register_module("skip", convolution(in, out, 1));
   }
 
-  at::Tensor forward(const at::Tensor& h_BP1L, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
-    at::Tensor inner = conv1(norm_silu(h_BP1L, norm1)) + embed(e_BE).unsqueeze(2).unsqueeze(3);
+  /// The block's output, and its input for whoever needs it later (undefined where a skip has joined it). skip_BP1L may be undefined.
+  std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& h_BP1L, const at::Tensor& skip_BP1L, const at::Tensor& e_BE, const NetworkInput& input,
+                                            double dropout) {
+    const SharedNorm first = skip_BP1L.defined() ? norm_silu_joined(h_BP1L, skip_BP1L, norm1) : norm_silu_shared(h_BP1L, norm1);
+    at::Tensor inner = conv1(first.out_BPHW) + embed(e_BE).unsqueeze(2).unsqueeze(3);
     inner = norm_silu(inner, norm2);
     if (input.training && dropout > 0.0) inner = keyed_dropout(inner, dropout, input.dropout_key, layer_index, input.ids_B);
-    return (skip ? skip(h_BP1L) : h_BP1L) + conv2(inner);
+    return {(skip ? skip(first.input_BPHW) : first.input_BPHW) + conv2(inner), first.again_BPHW};
   }
 
   std::uint64_t layer_index;
@@ -102,16 +105,22 @@ struct Unet1d : torch::nn::Module {
     // Channels-last memory from here on: what follows keeps it.
     h_BP1L = stem_(h_BP1L.unsqueeze(2)).contiguous(at::MemoryFormat::ChannelsLast);
     std::vector<at::Tensor> skips = {h_BP1L};
+    const auto run = [&](Block& block, const at::Tensor& skip_BP1L) {
+      auto [out_BP1L, again_BP1L] = block->forward(h_BP1L, skip_BP1L, e_BE, input, dropout_);
+      h_BP1L = std::move(out_BP1L);
+      return again_BP1L;
+    };
     for (std::size_t i = 0; i < down_.size(); ++i) {
-      h_BP1L = down_[i]->forward(h_BP1L, e_BE, input, dropout_);
+      skips.back() = run(down_[i], {});
       skips.push_back(h_BP1L);
       const bool level_ends = (static_cast<std::int64_t>(i) + 1) % blocks_per_level_ == 0;
       const std::size_t level = i / static_cast<std::size_t>(blocks_per_level_);
       if (level_ends && level < shrink_.size()) skips.push_back(h_BP1L = shrink_[level](h_BP1L));
     }
-    for (auto& block : middle_) h_BP1L = block->forward(h_BP1L, e_BE, input, dropout_);
+    skips.back() = run(middle_.front(), {});
+    for (std::size_t i = 1; i < middle_.size(); ++i) run(middle_[i], {});
     for (std::size_t i = 0; i < up_.size(); ++i) {
-      h_BP1L = up_[i]->forward(at::cat({h_BP1L, skips.back()}, 1), e_BE, input, dropout_);
+      run(up_[i], skips.back());
       skips.pop_back();
       const bool level_ends = (static_cast<std::int64_t>(i) + 1) % (blocks_per_level_ + 1) == 0;
       const std::size_t level = i / static_cast<std::size_t>(blocks_per_level_ + 1);

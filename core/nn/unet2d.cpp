@@ -4,6 +4,7 @@
 
 #include <unchannel/base/error.hpp>
 
+#include "attention.hpp"
 #include "families.hpp"
 #include "norm_silu.hpp"
 #include "packed_layers.hpp"
@@ -36,6 +37,12 @@ at::Tensor resample(const at::Tensor& h_BPHW, Resample how) {
   return h_BPHW;
 }
 
+/// Images in channels-last memory. With one plane both formats are the same memory, and only the strides say which one convolutions shall keep.
+at::Tensor channels_last(const at::Tensor& images_BPHW) {
+  const std::int64_t planes = images_BPHW.size(1), height = images_BPHW.size(2), width = images_BPHW.size(3);
+  return images_BPHW.contiguous(at::MemoryFormat::ChannelsLast).as_strided(images_BPHW.sizes(), {planes * height * width, 1, planes * width, planes});
+}
+
 /// Self-attention over all pixels, added to its input; starts as the identity.
 struct AttentionImpl : torch::nn::Module {
   AttentionImpl(std::int64_t planes, std::int64_t head_planes)
@@ -46,11 +53,10 @@ struct AttentionImpl : torch::nn::Module {
 
   at::Tensor forward(const at::Tensor& h_BPHW) {
     const std::int64_t batch = h_BPHW.size(0), planes = h_BPHW.size(1), height = h_BPHW.size(2), width = h_BPHW.size(3);
-    // Channels-last memory is [B, HW, 3·heads·planes of a head]: the views below copy nothing.
-    const at::Tensor all = qkv(norm(h_BPHW)).permute({0, 2, 3, 1}).reshape({batch, height * width, 3, heads, planes / heads});
-    const auto part = [&](std::int64_t i) { return all.select(2, i).transpose(1, 2); };
-    const at::Tensor mixed = at::scaled_dot_product_attention(part(0), part(1), part(2));
-    return h_BPHW + out(mixed.transpose(1, 2).reshape({batch, height, width, planes}).permute({0, 3, 1, 2}));
+    const SharedNorm normed = norm_shared(h_BPHW, norm);
+    // Channels-last memory is [B, HW, 3·heads·planes of a head]: the views copy nothing.
+    const at::Tensor all = qkv(normed.out_BPHW).permute({0, 2, 3, 1}).reshape({batch, height * width, 3, heads, planes / heads});
+    return normed.input_BPHW + out(attend(all).reshape({batch, height, width, planes}).permute({0, 3, 1, 2}));
   }
 
   std::int64_t heads;
@@ -77,14 +83,17 @@ struct Block2dImpl : torch::nn::Module {
     if (shape.attention) attention = register_module("attention", Attention(shape.out, head_planes));
   }
 
-  /// e_BE is undefined in a U-Net without embedding.
-  at::Tensor forward(const at::Tensor& h_BPHW, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
-    at::Tensor inner = conv1(resample(norm_silu(h_BPHW, norm1), resampling));
+  /// The block's output, and its input for whoever needs it later (undefined where a skip has joined it). e_BE is undefined in a U-Net
+  /// without embedding, skip_BPHW in a block without skip.
+  std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& h_BPHW, const at::Tensor& skip_BPHW, const at::Tensor& e_BE, const NetworkInput& input,
+                                            double dropout) {
+    const SharedNorm first = skip_BPHW.defined() ? norm_silu_joined(h_BPHW, skip_BPHW, norm1) : norm_silu_shared(h_BPHW, norm1);
+    at::Tensor inner = conv1(resample(first.out_BPHW, resampling));
     inner = norm_silu(inner, norm2, embed ? embed(e_BE) : at::Tensor());
     if (input.training && dropout > 0.0) inner = keyed_dropout(inner, dropout, input.dropout_key, layer_index, input.ids_B);
-    const at::Tensor resampled = resample(h_BPHW, resampling);
+    const at::Tensor resampled = resample(first.input_BPHW, resampling);
     const at::Tensor sum = (skip ? skip(resampled) : resampled) + conv2(inner);
-    return attention ? attention(sum) : sum;
+    return {attention ? attention(sum) : sum, first.again_BPHW};
   }
 
   std::uint64_t layer_index;
@@ -151,15 +160,22 @@ struct UnetTrunkImpl : torch::nn::Module {
 
   at::Tensor forward(const at::Tensor& in_BPHW, const at::Tensor& e_BE, const NetworkInput& input, double dropout) {
     at::Tensor h_BPHW = stem_(in_BPHW);
-    std::vector<at::Tensor> skips = {h_BPHW};
-    for (auto& block : down_) skips.push_back(h_BPHW = block->forward(h_BPHW, e_BE, input, dropout));
-    for (auto& block : middle_) h_BPHW = block->forward(h_BPHW, e_BE, input, dropout);
+    std::vector<at::Tensor> skips;
+    const auto run = [&](Block2d& block, const at::Tensor& skip_BPHW) {
+      auto [out_BPHW, again_BPHW] = block->forward(h_BPHW, skip_BPHW, e_BE, input, dropout);
+      h_BPHW = std::move(out_BPHW);
+      return again_BPHW;
+    };
+    for (auto& block : down_) skips.push_back(run(block, {}));
+    skips.push_back(run(middle_.front(), {}));
+    for (std::size_t i = 1; i < middle_.size(); ++i) run(middle_[i], {});
     for (std::size_t i = 0; i < up_.size(); ++i) {
+      at::Tensor skip_BPHW;
       if (takes_skip_[i]) {
-        h_BPHW = at::cat({h_BPHW, skips.back()}, 1);
+        skip_BPHW = std::move(skips.back());
         skips.pop_back();
       }
-      h_BPHW = up_[i]->forward(h_BPHW, e_BE, input, dropout);
+      run(up_[i], skip_BPHW);
     }
     return head_(norm_silu(h_BPHW, norm_));
   }
@@ -212,9 +228,9 @@ struct Unet2d : torch::nn::Module {
     at::Tensor e_BE = embed2_(at::silu(embed1_(position_features(input.t_B, settings_.width, settings_.max_position))));
     if (condition_) e_BE = e_BE + condition_->forward(input.conditions_BC);
     e_BE = at::silu(e_BE);
-    at::Tensor h_BPHW = input.x_BD.view({batch, planes_, height_, width_}).contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor h_BPHW = channels_last(input.x_BD.view({batch, planes_, height_, width_}));
     if (latents_) {
-      const at::Tensor planes = input.planes_BPS.view({batch, -1, height_, width_}).contiguous(at::MemoryFormat::ChannelsLast);
+      const at::Tensor planes = channels_last(input.planes_BPS.view({batch, -1, height_, width_}));
       h_BPHW = at::cat({h_BPHW, latents_->forward(planes, {}, input, 0.0)}, 1);
     }
     const at::Tensor out = trunk_->forward(h_BPHW, e_BE, input, settings_.dropout);

@@ -168,6 +168,40 @@ TEST(Unet2d, AttentionReachesTheWholeImage) {
   EXPECT_GT(reach({20}), 2.0 * reach({}));
 }
 
+/// Along three directions in the space of all weights.
+void expect_gradient_of_finite_differences(ModelSettings settings, NetworkShape shape) {
+  shape.planes = 1;
+  settings.blocks_per_level = 2;
+  const auto network = make_network(settings, shape, RandomKey(5));
+  wake(*network);
+  const NetworkInput input = input_for(shape, 2);
+  const at::Tensor direction = at::randn({2, 1, shape.dimension});
+  const auto loss = [&] { return (network->forward(input) * direction).mean(); };
+  for (auto& [name, tensor] : network->parameters()) at::Tensor(tensor).set_requires_grad(true);
+  loss().backward();
+  const at::NoGradGuard no_grad;
+  constexpr double kStep = 5e-4;  // the third derivative adds 3e-3 of the slope, the loss's rounding of 1e-7 adds 1e-5 of it
+  for (int trial = 0; trial < 3; ++trial) {
+    double slope = 0.0;
+    std::vector<at::Tensor> along;
+    for (auto& [name, tensor] : network->parameters()) {
+      along.push_back(tensor.grad() / tensor.grad().norm() + 0.3 * at::randn_like(tensor) / std::sqrt(static_cast<double>(tensor.numel())));
+      slope += (along.back() * tensor.grad()).sum().item<double>();
+    }
+    const auto moved = [&](double by) {
+      for (std::size_t i = 0; i < along.size(); ++i) at::Tensor(network->parameters()[i].second).add_(along[i], by);
+      return loss().item<double>();
+    };
+    const double above = moved(kStep), below = moved(-2.0 * kStep);
+    moved(kStep);
+    EXPECT_NEAR((above - below) / (2.0 * kStep), slope, 0.01 * std::abs(slope)) << trial;
+  }
+}
+
+TEST(Unet2d, HasTheGradientOfFiniteDifferences) { expect_gradient_of_finite_differences(small_image_unet(), image_shape()); }
+
+TEST(Unet1d, HasTheGradientOfFiniteDifferences) { expect_gradient_of_finite_differences(small_unet(), {.dimension = 64}); }
+
 TEST(PositionFeatures, AreThoseOfTheirDefinition) {
   const at::Tensor features = position_features(at::tensor({0.5F}), 4, 2.0);
   const double slow = 0.5 / std::sqrt(2.0);

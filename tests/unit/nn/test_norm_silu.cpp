@@ -51,19 +51,28 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected) {
   return ((got.to(at::kDouble) - expected).norm() / expected.norm()).item<double>();
 }
 
-/// Largest relative error of the value and of every gradient.
-double largest_error(const Inputs& in, std::int64_t groups) {
+torch::nn::GroupNorm norm_of(const Inputs& in, std::int64_t groups) {
   torch::nn::GroupNorm norm(torch::nn::GroupNormOptions(groups, in.h.size(1)));
   norm->weight = in.weight;
   norm->bias = in.bias;
+  return norm;
+}
+
+double largest_gradient_error(const Inputs& in, const Inputs& wide) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < in.all().size(); ++i) largest = std::max(largest, relative_error(in.all()[i].grad(), wide.all()[i].grad()));
+  return largest;
+}
+
+/// Largest relative error of the value and of every gradient.
+double largest_error(const Inputs& in, std::int64_t groups) {
+  torch::nn::GroupNorm norm = norm_of(in, groups);
   const Inputs wide = in_float64(in);
   const at::Tensor out = norm_silu(in.h, norm, in.scale_shift), expected = reference(wide, groups);
   const at::Tensor direction = at::randn(out.sizes());
   out.backward(direction.to(out.scalar_type()));
   expected.backward(direction.to(out.scalar_type()).to(at::kDouble));
-  double largest = relative_error(out.detach(), expected.detach());
-  for (std::size_t i = 0; i < in.all().size(); ++i) largest = std::max(largest, relative_error(in.all()[i].grad(), wide.all()[i].grad()));
-  return largest;
+  return std::max(relative_error(out.detach(), expected.detach()), largest_gradient_error(in, wide));
 }
 
 struct Shape {
@@ -84,6 +93,62 @@ TEST_P(NormSiluShapes, InBfloat16AreRoundedOnce) {
     in.h = in.h.detach().to(at::kBFloat16).set_requires_grad(true);
     // One rounding to 8 bits is 2^-8 at most.
     EXPECT_LT(largest_error(in, GetParam().groups), std::exp2(-8)) << scaled;
+  }
+}
+
+/// A number that depends on everything in `outputs`, each by a direction of its own. All but the first go through a concatenation, whose
+/// gradients are slices of wider images.
+at::Tensor use_of(const std::vector<at::Tensor>& outputs) {
+  at::manual_seed(4);
+  at::Tensor total;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const at::Tensor seen = i == 0 ? outputs[i] : at::cat({at::ones_like(outputs[i]), outputs[i]}, 1);
+    const at::Tensor direction = at::randn(seen.sizes()).to(at::kBFloat16).to(seen.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor part = (seen * direction).sum();
+    total = i == 0 ? part : total + part;
+  }
+  return total;
+}
+
+double error_beside_other_users(const Shape& shape, bool silu, at::ScalarType type) {
+  Inputs in = inputs_for(shape.sizes, false);
+  const std::int64_t groups = shape.groups;
+  in.h = in.h.detach().to(type).set_requires_grad(true);
+  const Inputs wide = in_float64(in);
+  torch::nn::GroupNorm norm = norm_of(in, groups);
+  const SharedNorm got = silu ? norm_silu_shared(in.h, norm) : norm_shared(in.h, norm);
+  EXPECT_TRUE(at::equal(got.input_BPHW, in.h) && at::equal(got.again_BPHW, in.h));
+  const at::Tensor expected = silu ? reference(wide, groups) : at::group_norm(wide.h, groups, wide.weight, wide.bias, 1e-5);
+  use_of({got.out_BPHW, got.input_BPHW, got.again_BPHW}).backward();
+  use_of({expected, wide.h, wide.h}).backward();
+  return std::max(relative_error(got.out_BPHW.detach(), expected.detach()), largest_gradient_error(in, wide));
+}
+
+TEST_P(NormSiluShapes, AddTheGradientsOfTheInputsOtherUsers) {
+  for (const bool silu : {false, true}) {
+    EXPECT_LT(error_beside_other_users(GetParam(), silu, at::kFloat), 5e-6) << silu;
+    EXPECT_LT(error_beside_other_users(GetParam(), silu, at::kBFloat16), std::exp2(-8)) << silu;
+  }
+}
+
+TEST_P(NormSiluShapes, SplitTheGradientOfWhatTheyHaveJoined) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    Inputs in = inputs_for(GetParam().sizes, false);
+    const std::int64_t planes = in.h.size(1), first_planes = 1 + planes / 2;
+    in.h = in.h.detach().to(type);
+    const Inputs wide = in_float64(in);
+    torch::nn::GroupNorm norm = norm_of(in, GetParam().groups);
+    at::Tensor first = in.h.slice(1, 0, first_planes).contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(true);
+    at::Tensor second = in.h.slice(1, first_planes).contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(true);
+    const SharedNorm got = norm_silu_joined(first, second, norm);
+    EXPECT_TRUE(at::equal(got.input_BPHW, in.h));
+    const at::Tensor expected = reference(wide, GetParam().groups);
+    use_of({got.out_BPHW, got.input_BPHW}).backward();
+    use_of({expected, wide.h}).backward();
+    in.h = in.h.clone().set_requires_grad(true);
+    in.h.mutable_grad() = at::cat({first.grad(), second.grad()}, 1);
+    const double error = std::max(relative_error(got.out_BPHW.detach(), expected.detach()), largest_gradient_error(in, wide));
+    EXPECT_LT(error, type == at::kFloat ? 5e-6 : std::exp2(-8)) << type;
   }
 }
 
@@ -116,7 +181,7 @@ void expect_silu(const NormKernel<float>& kernel) {
   y.resize(z.size());
   const std::vector<float> zero(z.size(), 0.0F), one(z.size(), 1.0F);
   const auto width = static_cast<std::int64_t>(z.size());
-  kernel.apply({1, width, width}, z.data(), zero.data(), one.data(), zero.data(), y.data());
+  kernel.apply_silu({1, width, width}, z.data(), zero.data(), one.data(), zero.data(), y.data());
   for (std::size_t i = 0; i < z.size(); ++i) {
     const double exact = z[i] / (1.0 + std::exp(-static_cast<double>(z[i])));
     // The header's claim: 4 units in the last place, 2^-24 · 2 each.
@@ -125,7 +190,7 @@ void expect_silu(const NormKernel<float>& kernel) {
 }
 
 TEST(NormKernel, SiluIsAsAccurateAsStatedInEveryVersion) {
-  expect_silu(norm_portable::float_kernel);
+  expect_silu(kernel_portable::float_kernel);
   expect_silu(norm_kernel<float>());
 }
 

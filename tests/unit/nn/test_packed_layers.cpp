@@ -3,6 +3,7 @@
 
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/nn/optimiser.hpp>
+#include <unchannel/nn/packed_layers.hpp>
 
 namespace unchannel {
 namespace {
@@ -93,6 +94,25 @@ INSTANTIATE_TEST_SUITE_P(All, PackedFamilies,
                          testing::Values(Family{"mlp", {.dimension = 32}}, Family{"unet1d", {.dimension = 32, .outputs = 2}},
                                          Family{"unet2d", {.dimension = 96, .extents = {2, 8, 6}}}),
                          [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(PackedConvolution, OfKernelOneHasThePlainGradientsInFloat32) {
+  at::manual_seed(1);
+  PackedConvolution layer(torch::nn::Conv2dOptions(6, 10, 1));
+  const at::Tensor x = at::randn({3, 6, 4, 5}).contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(true);
+  const at::Tensor out = layer(x), direction = at::randn(out.sizes());
+  EXPECT_TRUE(out.is_contiguous(at::MemoryFormat::ChannelsLast));
+  out.backward(direction);
+  const at::Tensor wide = x.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor weight = layer->weight.detach().to(at::kDouble).set_requires_grad(true), bias = layer->bias.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor expected = at::conv2d(wide, weight, bias);
+  expected.backward(direction.to(at::kDouble));
+  // Sums of up to sixty float32 products of order one.
+  const auto near = [](const at::Tensor& got, const at::Tensor& exact) { return at::allclose(got.to(at::kDouble), exact, 1e-5, 1e-5); };
+  EXPECT_TRUE(near(out.detach(), expected.detach()));
+  EXPECT_TRUE(near(x.grad(), wide.grad()));
+  EXPECT_TRUE(near(layer->weight.grad(), weight.grad()));
+  EXPECT_TRUE(near(layer->bias.grad(), bias.grad()));
+}
 
 }  // namespace
 }  // namespace unchannel
