@@ -60,7 +60,8 @@ at::Tensor convolve(const at::Tensor& x, at::ScalarType type, const at::Tensor& 
     packed.bias = bias.to(type);
     packed.remember(weight, bias);
   }
-  return onednn()->convolution.call(input, packed.weight, packed.bias, window.padding, window.stride, kDilation, 1, "none", OneDnn::Scalars(), std::nullopt);
+  return onednn()->convolution.call(input, packed.weight, packed.bias, window.padding, window.stride, kDilation, 1, "none", OneDnn::Scalars(),
+                                    std::nullopt);
 }
 
 }  // namespace

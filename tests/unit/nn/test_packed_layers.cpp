@@ -103,7 +103,8 @@ TEST(PackedConvolution, OfKernelOneHasThePlainGradientsInFloat32) {
   EXPECT_TRUE(out.is_contiguous(at::MemoryFormat::ChannelsLast));
   out.backward(direction);
   const at::Tensor wide = x.detach().to(at::kDouble).set_requires_grad(true);
-  const at::Tensor weight = layer->weight.detach().to(at::kDouble).set_requires_grad(true), bias = layer->bias.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor weight = layer->weight.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor bias = layer->bias.detach().to(at::kDouble).set_requires_grad(true);
   const at::Tensor expected = at::conv2d(wide, weight, bias);
   expected.backward(direction.to(at::kDouble));
   // Sums of up to sixty float32 products of order one.
