@@ -95,7 +95,7 @@ std::vector<std::pair<std::string, std::string>> run_summary(const OpenRun& run)
       {"channel parameters", words_of(run.config.channel.parameters)},
       {"latents", latents_in_words(*run.channel)},
       {"interpolant", path},
-      {"start", train.start.kind},
+      {"start", run.config.channel.lift == "own" ? train.start.kind : fmt::format("{}, lifted by {} steps of least squares", train.start.kind, run.config.channel.lift_iterations)},
       {"network", fmt::format("{}{}, width {}, depth {}, {} parameters, {}",
                               train.model.members > 1 ? fmt::format("committee of {}: ", train.model.members) : "", train.model.family,
                               train.model.width, train.model.depth, run.trained.network->parameter_count(), train.model.precision)},
