@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -106,6 +107,38 @@ class Reader final : public SettingsVisitor {
     for (const auto& item : *node->as_array()) read.push_back(to_integer(field, item, min, max));
     value = read;
   }
+  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    const std::string rule = fmt::format("must be a number or one of '{}'", fmt::join(words, "', '"));
+    require(node->is_number() || node->is_string(), field, *node, rule);
+    if (node->is_string()) {
+      const std::string read = node->as_string()->get();
+      require(std::find(words.begin(), words.end(), read) != words.end(), field, *node, rule);
+      word = read;
+      return;
+    }
+    const double read = *node->value<double>();
+    require(read >= min && read <= max, field, *node, range_rule(min, max));
+    value = read;
+    word.clear();
+  }
+  void numbers(FieldDoc field, std::vector<double>& value) override {
+    if (const toml::node* node = find(field)) value = to_numbers(field, *node);
+  }
+  void matrix(FieldDoc field, std::vector<std::vector<double>>& value) override {
+    const toml::node* node = find(field);
+    if (!node) return;
+    require(node->is_array(), field, *node, "must be a list of rows, each a list of numbers");
+    std::vector<std::vector<double>> read;
+    for (const auto& row : *node->as_array()) {
+      read.push_back(to_numbers(field, row));
+      require(read.back().size() == read.front().size(), field, row, fmt::format("must have as many numbers in each row, {} here", read.front().size()));
+      check<ConfigError>(read.size() * std::max<std::size_t>(read.front().size(), 1) <= kMaxNumbers, "{}: {} may hold at most {} numbers.",
+                         place(node), full_key(field.key), kMaxNumbers);
+    }
+    value = read;
+  }
   void free_table(FieldDoc field, nlohmann::json& value) override {
     const toml::node* node = find(field);
     if (!node) return;
@@ -162,6 +195,19 @@ class Reader final : public SettingsVisitor {
     require(node.is_integer(), field, node, "must be an integer");
     const std::int64_t read = node.as_integer()->get();
     require(read >= min && read <= max, field, node, range_rule(min, max));
+    return read;
+  }
+
+  std::vector<double> to_numbers(FieldDoc field, const toml::node& node) const {
+    require(node.is_array(), field, node, "must be a list of numbers");
+    const toml::array& items = *node.as_array();
+    check<ConfigError>(items.size() <= kMaxNumbers, "{}: {} may hold at most {} numbers; it holds {}.", place(&node), full_key(field.key), kMaxNumbers,
+                       items.size());
+    std::vector<double> read;
+    for (const auto& item : items) {
+      require(item.is_number() && std::isfinite(*item.value<double>()), field, item, "must hold finite numbers");
+      read.push_back(*item.value<double>());
+    }
     return read;
   }
 
@@ -233,6 +279,20 @@ void Config::fill(const std::function<void(SettingsVisitor&)>& visit_settings) c
   Reader reader(&content_->root, content_->name, "");
   visit_settings(reader);
   reader.reject_unknown();
+}
+
+void Config::fill_table(const std::string& name, const std::function<void(SettingsVisitor&)>& visit_settings) const {
+  std::vector<std::string> tables;
+  for (const auto& [key, node] : content_->root) {
+    const std::string present(key.str());
+    check<ConfigError>(node.is_table() || node.is_array_of_tables() || present == name, "{}: {} is not a known key. Keys stand in tables: write [{}] above it.",
+                       place_of(present), present, name);
+    tables.push_back(present);
+  }
+  check<ConfigError>(content_->root.contains(name), "{}: there is no table [{}].{}", content_->name, name,
+                     tables.empty() ? std::string() : did_you_mean(name, tables));
+  Reader reader(&content_->root, content_->name, "");
+  reader.section({name.c_str(), ""}, visit_settings);
 }
 
 std::string Config::place_of(const std::string& dotted_key) const {

@@ -20,6 +20,9 @@ struct FieldDoc {
 
 class SettingsVisitor;
 
+/// What a list of numbers or a matrix in a configuration may hold in all.
+inline constexpr std::size_t kMaxNumbers = 65536;
+
 /// A list of settings structs, as a visitor sees it; see SettingsVisitor::list.
 class SettingsList {
  public:
@@ -42,6 +45,12 @@ class SettingsVisitor {
   virtual void text(FieldDoc field, std::string& value) = 0;
   virtual void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) = 0;
   virtual void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t min, std::int64_t max) = 0;
+  /// A number, or one of `words`: then `word` holds it; it is empty when a number is given.
+  virtual void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) = 0;
+  /// Finite numbers, at most kMaxNumbers of them.
+  virtual void numbers(FieldDoc field, std::vector<double>& value) = 0;
+  /// Rows of finite numbers, as many in each, at most kMaxNumbers in all.
+  virtual void matrix(FieldDoc field, std::vector<std::vector<double>>& value) = 0;
   /// A table whose keys somebody else knows (a plugin's parameters): a JSON object of booleans, numbers, strings and arrays.
   virtual void free_table(FieldDoc field, nlohmann::json& value) = 0;
   virtual void section(FieldDoc field, const std::function<void(SettingsVisitor&)>& visit_fields) = 0;
@@ -83,6 +92,10 @@ class Config {
 
   /// Fills every field that the file names. Throws ConfigError on an unknown key ("did you mean"), a wrong type, a value out of range.
   void fill(const std::function<void(SettingsVisitor&)>& visit_settings) const;
+
+  /// The same from the table `name` alone; other tables belong to other commands and are not looked at. Throws ConfigError when `name` is
+  /// missing or when anything but tables stands beside it.
+  void fill_table(const std::string& name, const std::function<void(SettingsVisitor&)>& visit_settings) const;
 
   /// "file:line" of a dotted key, or the file alone when the key is not written in it.
   std::string place_of(const std::string& dotted_key) const;

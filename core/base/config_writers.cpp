@@ -76,6 +76,15 @@ class Renderer : public SettingsVisitor {
   void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t, std::int64_t) override {
     emit(field, inline_toml(nlohmann::json(value)), "list of integers");
   }
+  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) override {
+    std::string list = range_text(min, max);
+    for (const std::string& item : words) list += (list.empty() ? "" : " · ") + quote(item);
+    emit(field, word.empty() ? format_number(value) : quote(word), list);
+  }
+  void numbers(FieldDoc field, std::vector<double>& value) override { emit(field, inline_toml(nlohmann::json(value)), "list of numbers"); }
+  void matrix(FieldDoc field, std::vector<std::vector<double>>& value) override {
+    emit(field, inline_toml(nlohmann::json(value)), "rows of numbers");
+  }
   void free_table(FieldDoc field, nlohmann::json& value) override {
     std::string body;
     if (value.is_object()) {

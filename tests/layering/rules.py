@@ -37,7 +37,7 @@ TREES = {
 }
 
 # Folders whose code must build without torch: the worker links them, and the asan and tsan presets consist of them.
-TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/data", "channels/plugin_host", "channels/plugin_project", "channels/conformance",
+TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/data", "core/theory", "channels/plugin_host", "channels/plugin_project", "channels/conformance",
               "apps/worker"]
 TORCH_INCLUDES = ("torch/", "ATen/", "c10/")
 

@@ -100,6 +100,53 @@ TEST(Config, UnknownChoiceListsTheAllowedOnes) {
   EXPECT_EQ(refusal("solver = 'huen'"), "run.toml:1: solver must be one of 'euler', 'heun'; it is 'huen'. Did you mean 'heun'?");
 }
 
+TEST(Config, ReadsNumbersMatricesAndWordsInTheirPlace) {
+  const ExampleSettings read = read_settings("scale = 'auto'\nmean = [1, -2.5]\ncovariance = [[2.0, 0.6], [0.6, 1]]\n");
+  EXPECT_EQ(read.scale_word, "auto");
+  EXPECT_EQ(read.scale, 0.5);
+  EXPECT_EQ(read.mean, (std::vector<double>{1.0, -2.5}));
+  EXPECT_EQ(read.covariance, (std::vector<std::vector<double>>{{2.0, 0.6}, {0.6, 1.0}}));
+  EXPECT_EQ(read_settings("scale = 'auto'", {"scale=2"}).scale_word, "");
+  EXPECT_EQ(read_settings("scale = 'auto'", {"scale=2"}).scale, 2.0);
+}
+
+TEST(Config, NumbersMatricesAndWordsAreRefusedWithRuleAndValue) {
+  EXPECT_EQ(refusal("scale = 'em'"), "run.toml:1: scale must be a number or one of 'auto', 'none'; it is 'em'.");
+  EXPECT_EQ(refusal("scale = true"), "run.toml:1: scale must be a number or one of 'auto', 'none'; it is true.");
+  EXPECT_EQ(refusal("scale = -1"), "run.toml:1: scale must lie between 0 and 9; it is -1.");
+  EXPECT_EQ(refusal("mean = 3"), "run.toml:1: mean must be a list of numbers; it is 3.");
+  EXPECT_EQ(refusal("mean = [1, 'x']"), "run.toml:1: mean must hold finite numbers; it is 'x'.");
+  EXPECT_EQ(refusal("mean = [inf]"), "run.toml:1: mean must hold finite numbers; it is inf.");
+  EXPECT_EQ(refusal("covariance = 3"), "run.toml:1: covariance must be a list of rows, each a list of numbers; it is 3.");
+  EXPECT_EQ(refusal("covariance = [1.0]"), "run.toml:1: covariance must be a list of numbers; it is 1.0.");
+  EXPECT_EQ(refusal("covariance = [[1.0, 2.0],\n[3.0]]"), "run.toml:2: covariance must have as many numbers in each row, 2 here; it is [ 3.0 ].");
+}
+
+TEST(Config, ListsOfNumbersBeyondTheLimitAreRefused) {
+  std::string many = "mean = [0";
+  for (std::size_t i = 0; i < kMaxNumbers; ++i) many += ",0";
+  EXPECT_EQ(refusal(many + "]"), "run.toml:1: mean may hold at most 65536 numbers; it holds 65537.");
+}
+
+/// What reading the table [outer] of `text` alone gives: the rate, or the message.
+std::string rate_of_outer(const std::string& text) {
+  InnerSettings inner;
+  try {
+    Config::parse(text, "run.toml").fill_table("outer", [&](SettingsVisitor& visitor) { inner.visit(visitor); });
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return std::to_string(inner.rate);
+}
+
+TEST(Config, OneTableIsReadAndOthersAreLeftAlone) {
+  EXPECT_EQ(rate_of_outer("[outer]\nrate = 0.25\n[other]\nwhatever = 3\n[[list]]\na = 1\n"), "0.250000");
+  EXPECT_EQ(rate_of_outer("[outer]\nrat = 0.25\n"), "run.toml:2: outer.rat is not a known key. Did you mean 'rate'?");
+  EXPECT_EQ(rate_of_outer("[outre]\nrate = 0.25\n"), "run.toml: there is no table [outer]. Did you mean 'outre'?");
+  EXPECT_EQ(rate_of_outer("outer = 3\n"), "run.toml:1: outer must be a table, written [outer]; it is 3.");
+  EXPECT_EQ(rate_of_outer("rate = 0.25\n"), "run.toml:1: rate is not a known key. Keys stand in tables: write [outer] above it.");
+}
+
 TEST(Config, DatesInsideAFreeTableAreRefused) {
   EXPECT_EQ(refusal("[parameters]\nday = 2020-01-01"), "run.toml:1: dates and times are not supported here.");
 }

@@ -18,6 +18,9 @@ tolerance = 0.001
 label = "plain"
 solver = "heun"
 widths = [64, 128]
+scale = 0.5
+mean = []
+covariance = []
 
 [outer]
 
@@ -43,6 +46,9 @@ TEST(SettingsToToml, ReadingItBackGivesTheSameSettings) {
   written.label = "quote \" backslash \\ newline \n tab \t bell \a unicode é ü 星";
   written.solver = "euler";
   written.widths = {};
+  written.scale_word = "auto";
+  written.mean = {1.0, -1.0 / 3.0};
+  written.covariance = {{2.0, 0.6}, {0.6, 1e-300}};
   written.parameters = {{"sigma", 1e300},  {"count", 3},
                         {"half", 2.0},     {"name with spaces", "x"},
                         {"dotted.key", 1}, {"list", {1.5, -2.0}},
@@ -58,6 +64,9 @@ TEST(SettingsToToml, ReadingItBackGivesTheSameSettings) {
     EXPECT_EQ(read.label, written.label);
     EXPECT_EQ(read.solver, written.solver);
     EXPECT_EQ(read.widths, written.widths);
+    EXPECT_EQ(read.scale_word, written.scale_word);
+    EXPECT_EQ(read.mean, written.mean);
+    EXPECT_EQ(read.covariance, written.covariance);
     EXPECT_EQ(read.parameters, written.parameters) << text;
     EXPECT_TRUE(read.parameters["half"].is_number_float()) << "2.0 became an integer";
     EXPECT_EQ(read.inner.enabled, written.inner.enabled);
@@ -82,6 +91,9 @@ TEST(SettingsToMarkdown, EveryKeyHasARowBelowATableHead) {
                 "| `label` | `\"plain\"` |  |  | Free text |\n"
                 "| `solver` | `\"heun\"` | euler · heun |  | How the path is integrated |\n"
                 "| `widths` | `[64, 128]` | list of integers |  | Features of each layer |\n"
+                "| `scale` | `0.5` | [0, 9] · \"auto\" · \"none\" |  | Size, or how to find it |\n"
+                "| `mean` | `[]` | list of numbers |  | Centre |\n"
+                "| `covariance` | `[]` | rows of numbers |  | Spread |\n"
                 "| `parameters` | | table |  | Parameters of the plugin |\n"
                 "\n### `[outer]`\n\nHolds another section\n"
                 "\n### `[outer.inner]`\n\nThe section inside\n\n" +

@@ -26,6 +26,10 @@ struct ExampleSettings {
   std::string label = "plain";
   std::string solver = "heun";
   std::vector<std::int64_t> widths = {64, 128};
+  double scale = 0.5;
+  std::string scale_word;
+  std::vector<double> mean;
+  std::vector<std::vector<double>> covariance;
   nlohmann::json parameters = nlohmann::json::object();
   InnerSettings inner;
 
@@ -38,6 +42,9 @@ struct ExampleSettings {
     visitor.text({"label", "Free text"}, label);
     visitor.choice({"solver", "How the path is integrated"}, solver, {"euler", "heun"});
     visitor.integers({"widths", "Features of each layer"}, widths, 1, 4096);
+    visitor.number_or_word({"scale", "Size, or how to find it"}, scale, 0.0, 9.0, scale_word, {"auto", "none"});
+    visitor.numbers({"mean", "Centre"}, mean);
+    visitor.matrix({"covariance", "Spread"}, covariance);
     visitor.free_table({"parameters", "Parameters of the plugin"}, parameters);
   }
 };
