@@ -18,12 +18,22 @@ else()
   if(NOT EXISTS "${UNCHANNEL_LIBTORCH_ROOT}/include/ATen/ATen.h")
     message(FATAL_ERROR "LibTorch not found: run script/setup, or give your own with -DCMAKE_PREFIX_PATH=/path/to/libtorch")
   endif()
-  message(STATUS "LibTorch: ${UNCHANNEL_LIBTORCH_ROOT} (Python wheel, CPU)")
+  if(UNCHANNEL_WITH_CUDA AND EXISTS "${UNCHANNEL_LIBTORCH_ROOT}/lib/libtorch_cuda.so" AND EXISTS "${UNCHANNEL_LIBTORCH_ROOT}/../nvidia/cudnn")
+    set(torch_devices "CPU and CUDA")
+  else()
+    set(torch_devices "CPU")
+  endif()
+  message(STATUS "LibTorch: ${UNCHANNEL_LIBTORCH_ROOT} (Python wheel, ${torch_devices})")
   set(UNCHANNEL_LIBTORCH_LIBRARY_DIR "${UNCHANNEL_LIBTORCH_ROOT}/lib")
   target_include_directories(unchannel_torch SYSTEM INTERFACE
     "${UNCHANNEL_LIBTORCH_ROOT}/include" "${UNCHANNEL_LIBTORCH_ROOT}/include/torch/csrc/api/include")
   target_link_libraries(unchannel_torch INTERFACE
     "${UNCHANNEL_LIBTORCH_LIBRARY_DIR}/libtorch_cpu.so" "${UNCHANNEL_LIBTORCH_LIBRARY_DIR}/libc10.so")
+  if(torch_devices STREQUAL "CPU and CUDA")
+    # Nothing refers to it by name: it registers the GPU's operators when it is loaded.
+    target_link_libraries(unchannel_torch INTERFACE
+      "-Wl,--push-state,--no-as-needed" "${UNCHANNEL_LIBTORCH_LIBRARY_DIR}/libtorch_cuda.so" "-Wl,--pop-state")
+  endif()
   # libtorch_cpu pulls in libcudart and libcupti of the wheels beside it.
   file(GLOB nvidia_lib LIST_DIRECTORIES true "${UNCHANNEL_LIBTORCH_ROOT}/../nvidia/cu13/lib")
   target_link_options(unchannel_torch INTERFACE "LINKER:-rpath,${UNCHANNEL_LIBTORCH_LIBRARY_DIR}" "LINKER:--allow-shlib-undefined")

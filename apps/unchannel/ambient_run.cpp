@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -15,6 +14,7 @@
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/nn/autocast.hpp>
+#include <unchannel/nn/device.hpp>
 #include <unchannel/run/tensor_file.hpp>
 #include <unchannel/scsi/trained_model.hpp>
 #include <unchannel/scsi/training_batch.hpp>
@@ -24,8 +24,6 @@ namespace {
 
 constexpr const char* kMask = "mask";
 constexpr std::int64_t kLawRows = 2048;
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Refuses what the method is not for, before there is a folder.
 RunConfig checked(RunConfig config, const Channel& channel) {
@@ -70,7 +68,7 @@ std::string AmbientRun::name() const { return fmt::format("run {} at step {}", f
 
 void AmbientRun::build_networks(baselines::PixelLaw law) {
   ModelSettings& model = config_.train.model;
-  if (model.precision == "auto") model.precision = native_precision();
+  if (model.precision == "auto") model.precision = native_precision(device_named(model.device).str());
   denoiser_.emplace(model, channel_.signal_shape(), law);
   student_ = denoiser_->make_network(key_.derive(Purpose::kModelInit));
   ema_ = denoiser_->make_network(key_.derive(Purpose::kModelInit));
@@ -96,12 +94,9 @@ void AmbientRun::resume() {
     build_networks({text.at("pixel_mean"), text.at("pixel_deviation")});
     load_weights(file, "student.", *student_);
     load_weights(file, "ema.", *ema_);
-    for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-      optimiser_->first_moments()[i].copy_(file.tensors.at(fmt::format("adam.first.{}", i)));
-      optimiser_->second_moments()[i].copy_(file.tensors.at(fmt::format("adam.second.{}", i)));
-    }
+    load_moments(file, *optimiser_);
     step_ = text.at("step");
-    elapsed_before_s_ = text.at("elapsed_s");
+    watch_ = Stopwatch(text.at("elapsed_s").get<double>());
     optimiser_->set_updates(step_);
     observations_.restore(text.at("stream").get<StreamPosition>());
   } catch (const nlohmann::json::exception& error) {
@@ -114,7 +109,6 @@ void AmbientRun::resume() {
 }
 
 void AmbientRun::train() {
-  started_s_ = now_s();
   if (step_ >= scsi().steps) return;
   if (step_ == 0) start();
   Progress bar("train", scsi().steps);
@@ -171,7 +165,7 @@ void AmbientRun::evaluate(double loss) const {
   const at::Tensor asked_B1S = (seen_BS - shown_BS).unsqueeze(1);
   const double count = asked_B1S.sum().item<double>() * static_cast<double>(square_BPS.size(1));
   nlohmann::json line = {{"step", step_},
-                         {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
+                         {"elapsed_s", watch_.elapsed_s()},
                          {"loss", loss},
                          {"learning_rate", learning_rate_at(config_.train.optimiser, step_, scsi().steps)}};
   if (count > 0) line["thinned_pixels_rmse"] = std::sqrt((square_BPS * asked_B1S).sum().item<double>() / count);
@@ -181,7 +175,7 @@ void AmbientRun::evaluate(double loss) const {
 void AmbientRun::save_checkpoint() const {
   TensorFile file;
   file.text = json_text(nlohmann::json{{"step", step_},
-                                       {"elapsed_s", elapsed_before_s_ + now_s() - started_s_},
+                                       {"elapsed_s", watch_.elapsed_s()},
                                        {"stream", observations_.position()},
                                        {"config", config_toml_},
                                        {"delta", delta_},
@@ -190,10 +184,7 @@ void AmbientRun::save_checkpoint() const {
                                        {"pixel_deviation", denoiser_->law().deviation}});
   store_weights(*student_, "student.", file);
   store_weights(*ema_, "ema.", file);
-  for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-    file.tensors[fmt::format("adam.first.{}", i)] = optimiser_->first_moments()[i];
-    file.tensors[fmt::format("adam.second.{}", i)] = optimiser_->second_moments()[i];
-  }
+  store_moments(*optimiser_, file);
   write_tensor_file(checkpoint_path(), file);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <unchannel/base/stopwatch.hpp>
 #include <unchannel/baselines/ambient_diffusion.hpp>
 #include <unchannel/nn/optimiser.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -66,7 +67,7 @@ class AmbientRun {
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;
   std::int64_t step_ = 0;
-  double elapsed_before_s_ = 0.0, started_s_ = 0.0;
+  Stopwatch watch_;
 };
 
 }  // namespace unchannel

@@ -24,6 +24,7 @@ enum class Purpose : std::uint64_t {
   kMetric = 14,
   kSignalPrior = 15,
   kBaseline = 16,
+  kVerification = 17,
 };
 
 /// A 64-bit Philox key and the operations that derive others from it; see unchannel/random.h.

@@ -7,6 +7,8 @@
 namespace unchannel {
 
 std::unique_ptr<Network> make_mlp(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
+/// Starts at zero as a whole, so there is no key.
+std::unique_ptr<Network> make_affine(const ModelSettings& settings, const NetworkShape& shape);
 std::unique_ptr<Network> make_unet1d(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
 std::unique_ptr<Network> make_unet2d(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
 /// `settings.members` networks of the family; see ModelSettings.

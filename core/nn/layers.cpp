@@ -44,13 +44,13 @@ at::Tensor position_features(const at::Tensor& t_B, std::int64_t count, double m
 }
 
 at::Tensor keyed_dropout(const at::Tensor& x, double p, RandomKey key, std::uint64_t layer, const at::Tensor& ids_B) {
-  at::Tensor mask = at::empty(x.sizes(), x.options().dtype(at::kFloat));
+  at::Tensor mask = at::empty(x.sizes(), at::kFloat);  // drawn by the processor: the same units fall out on every device
   const auto row = static_cast<std::uint32_t>(mask.numel() / mask.size(0));
   const RandomKey layer_key = key.derive(layer);
   const std::int64_t* ids = ids_B.data_ptr<std::int64_t>();
   float* out = mask.data_ptr<float>();
   for (std::int64_t b = 0; b < mask.size(0); ++b) layer_key.uniform(static_cast<std::uint64_t>(ids[b]), 0, row, out + b * row);
-  return x * mask.ge(p).to(x.scalar_type()).mul(1.0 / (1.0 - p));
+  return x * mask.ge(p).to(x.options()).mul(1.0 / (1.0 - p));
 }
 
 }  // namespace unchannel

@@ -6,19 +6,22 @@
 
 #include <unchannel/base/error.hpp>
 
+#include "device.hpp"
 #include "families.hpp"
 
 namespace unchannel {
 
 void ModelSettings::visit(SettingsVisitor& visitor) {
-  visitor.choice({"family", "Network of the drift: fully connected, 1-D U-Net along the wavelength axis, or 2-D U-Net for images [planes, height, width]."}, family,
-                 {"mlp", "unet1d", "unet2d"});
+  visitor.choice({"family",
+                  "Network of the drift: fully connected, affine in the signal (enough where signals and noise are Gaussian), 1-D U-Net along the "
+                  "wavelength axis, or 2-D U-Net for images [planes, height, width]."},
+                 family, {"mlp", "affine", "unet1d", "unet2d"});
   visitor.choice({"space",
                   "Where the network works: in the coordinates of the fitted Gaussian's basis plus the level of what lies outside it "
                   "(needs start.kind = \"linear\"), or on the data elements themselves."},
                  space, {"basis", "elements"});
   visitor.integer({"width", "Hidden units of the MLP; planes of the first U-Net level."}, width, 4, 16384);
-  visitor.integer({"depth", "Residual blocks of the MLP (ignored by the U-Net)."}, depth, 1, 64);
+  visitor.integer({"depth", "Residual blocks of the MLP; affine: degree of its polynomials in t. The U-Nets ignore it."}, depth, 1, 64);
   visitor.integer({"input_octaves",
                    "MLP: sines and cosines of its inputs at this many frequencies 1, 2, 4, ... join them. For few dimensions with fine "
                    "structure, which a perceptron learns slowly."},
@@ -38,6 +41,10 @@ void ModelSettings::visit(SettingsVisitor& visitor) {
                   "Arithmetic of the network: float32, bfloat16 by autocast (weights stay float32), or auto: bfloat16 where the processor "
                   "multiplies it natively, decided when a run starts."},
                  precision, {"auto", "float32", "bfloat16"});
+  visitor.choice({"device",
+                  "Where the network computes: cpu, cuda, or auto: cuda where build and machine have one, decided by each command. All else stays on the "
+                  "CPU. Untested on a GPU."},
+                 device, {"auto", "cpu", "cuda"});
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   visitor.number({"signal_min",
                   "Known least value of a signal's elements, e.g. 0.0 for fluxes or -1.0 for images in [-1, 1]: transports and starts stay inside. "
@@ -53,12 +60,21 @@ std::int64_t Network::parameter_count() const {
   return count;
 }
 
-std::unique_ptr<Network> make_network(const ModelSettings& settings, const NetworkShape& shape, RandomKey key) {
-  if (settings.members > 1) return make_committee(settings, shape, key);
+namespace {
+
+std::unique_ptr<Network> make_family(const ModelSettings& settings, const NetworkShape& shape, RandomKey key) {
   if (settings.family == "mlp") return make_mlp(settings, shape, key);
+  if (settings.family == "affine") return make_affine(settings, shape);
   if (settings.family == "unet1d") return make_unet1d(settings, shape, key);
   if (settings.family == "unet2d") return make_unet2d(settings, shape, key);
   throw ConfigError(fmt::format("model.family '{}' is unknown.", settings.family));
+}
+
+}  // namespace
+
+std::unique_ptr<Network> make_network(const ModelSettings& settings, const NetworkShape& shape, RandomKey key) {
+  if (settings.members > 1) return make_committee(settings, shape, key);
+  return on_device(make_family(settings, shape, key), device_named(settings.device));
 }
 
 void copy_parameters(const Network& source, Network& target) {

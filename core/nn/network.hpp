@@ -30,6 +30,7 @@ struct ModelSettings {
   double dropout = 0.0;
   std::int64_t members = 1;
   std::string precision = "float32";
+  std::string device = "auto";
   double signal_min = -std::numeric_limits<double>::infinity();
   double signal_max = std::numeric_limits<double>::infinity();
 
@@ -71,7 +72,7 @@ class Network {
   std::int64_t parameter_count() const;
 };
 
-/// Builds the family named in `settings`; weights are a pure function of `key`. Throws ConfigError.
+/// Builds the family named in `settings` on the device named there; weights are a pure function of `key`. Throws ConfigError.
 std::unique_ptr<Network> make_network(const ModelSettings& settings, const NetworkShape& shape, RandomKey key);
 
 /// Copies every parameter of `source` into `target` (same architecture).

@@ -37,6 +37,7 @@ double learning_rate_at(const OptimiserSettings& settings, std::int64_t step, st
 namespace {
 
 constexpr std::int64_t kWeightsPerTask = 1 << 16;
+constexpr double kEpsilon = 1e-8;
 
 /// The gradient with its values in the order in which the parameter's stand in memory.
 at::Tensor in_layout_of(const at::Tensor& parameter, const at::Tensor& gradient) {
@@ -67,7 +68,10 @@ double norm_of(const std::vector<at::Tensor>& gradients) {
 
 }  // namespace
 
-Optimiser::Optimiser(const OptimiserSettings& settings, Network& student, Network& ema) : settings_(settings) {
+Optimiser::Optimiser(const OptimiserSettings& settings, Network& student, Network& ema)
+    : Optimiser(settings, student, ema, student.parameters().front().second.is_cpu() ? UpdateBy::kKernel : UpdateBy::kTensorLibrary) {}
+
+Optimiser::Optimiser(const OptimiserSettings& settings, Network& student, Network& ema, UpdateBy by) : settings_(settings), by_(by) {
   for (const auto& [name, tensor] : student.parameters()) {
     parameters_.push_back(tensor);
     first_.push_back(at::zeros_like(tensor));
@@ -82,7 +86,7 @@ double Optimiser::step(std::int64_t step, std::int64_t total) {
   for (const at::Tensor& parameter : parameters_) {
     gradients.push_back(parameter.grad().defined() ? in_layout_of(parameter, parameter.grad()) : at::zeros_like(parameter));
   }
-  const double norm = norm_of(gradients);
+  const double norm = norm_of_all(gradients);
   check<NumericalError>(std::isfinite(norm), "step {}: the gradient is not finite. Lower optimiser.learning_rate or use float32.", step);
   const double scale = settings_.clip_norm > 0.0 && norm > settings_.clip_norm ? settings_.clip_norm / norm : 1.0;
   // A young average would be dominated by the starting weights: its horizon grows with the steps done.
@@ -92,8 +96,26 @@ double Optimiser::step(std::int64_t step, std::int64_t total) {
   return norm;
 }
 
+double Optimiser::norm_of_all(const std::vector<at::Tensor>& gradients) const {
+  if (by_ == UpdateBy::kKernel) return norm_of(gradients);
+  return at::stack(at::_foreach_norm(gradients, 2, at::kDouble)).norm().item<double>();
+}
+
 void Optimiser::update(double gradient_scale, double learning_rate, double average_share, const std::vector<at::Tensor>& gradients) {
   ++updates_;
+  by_ == UpdateBy::kKernel ? update_by_kernel(gradient_scale, learning_rate, average_share, gradients)
+                           : update_by_library(gradient_scale, learning_rate, average_share, gradients);
+}
+
+void Optimiser::update_by_library(double gradient_scale, double learning_rate, double average_share, const std::vector<at::Tensor>& gradients) {
+  const std::vector<at::Tensor> scaled = at::_foreach_mul(gradients, gradient_scale);
+  const at::Tensor done = at::full({}, static_cast<double>(updates_), parameters_.front().options());
+  at::_fused_adam_(parameters_, scaled, first_, second_, /*max_exp_avg_sqs=*/{}, std::vector<at::Tensor>(parameters_.size(), done), learning_rate,
+                   settings_.beta1, settings_.beta2, /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  at::_foreach_lerp_(ema_, parameters_, average_share);
+}
+
+void Optimiser::update_by_kernel(double gradient_scale, double learning_rate, double average_share, const std::vector<at::Tensor>& gradients) {
   const auto done = static_cast<double>(updates_);
   const AdamConstants constants = {.gradient_scale = static_cast<float>(gradient_scale),
                                    .beta1 = static_cast<float>(settings_.beta1),
@@ -102,7 +124,7 @@ void Optimiser::update(double gradient_scale, double learning_rate, double avera
                                    .share2 = static_cast<float>(1.0 - settings_.beta2),
                                    .rate = static_cast<float>(learning_rate / (1.0 - std::pow(settings_.beta1, done))),
                                    .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(settings_.beta2, done))),
-                                   .epsilon = 1e-8F,
+                                   .epsilon = static_cast<float>(kEpsilon),
                                    .average_share = static_cast<float>(average_share)};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const float* gradient = gradients[i].const_data_ptr<float>();

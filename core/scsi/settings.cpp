@@ -88,7 +88,7 @@ void StartSettings::visit(SettingsVisitor& visitor) {
   visitor.integer({"iterations", "kind = \"pseudo_inverse\": steps of conjugate gradients; few regularise."}, iterations, 1, 10000);
   visitor.text({"file", "kind = \"file\": HDF5 file with /signals, one row for each observation in the same order."}, file);
   visitor.text({"run",
-                "kind = \"run\": folder of a trained run with the same [model] (dropout and precision may differ), [interpolant] and signals; its channel "
+                "kind = \"run\": folder of a trained run with the same [model] (dropout, precision and device may differ), [interpolant] and signals; its channel "
                 "may be another. Read at the first start only."},
                run);
 }

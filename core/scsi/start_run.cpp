@@ -26,10 +26,11 @@ TrainSettings settings_of(const std::filesystem::path& run) {
   return settings;
 }
 
-/// "key = value" of every setting that decides what the weights mean. Dropout, precision and the range of signals do not.
+/// "key = value" of every setting that decides what the weights mean. Dropout, precision, device and the range of signals do not.
 std::vector<std::string> decisive_lines(TrainSettings settings) {
   settings.model.dropout = ModelSettings{}.dropout;
   settings.model.precision = ModelSettings{}.precision;
+  settings.model.device = ModelSettings{}.device;
   settings.model.signal_min = ModelSettings{}.signal_min;
   settings.model.signal_max = ModelSettings{}.signal_max;
   std::istringstream text(settings_to_toml(

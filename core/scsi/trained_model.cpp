@@ -65,7 +65,7 @@ DriftModel load_model(const TensorFile& file, const ModelSettings& settings, con
 }
 
 void store_weights(const Network& network, const std::string& prefix, TensorFile& file) {
-  for (const auto& [name, tensor] : network.parameters()) file.tensors[prefix + name] = tensor.detach();
+  for (const auto& [name, tensor] : network.parameters()) file.tensors[prefix + name] = tensor.detach().cpu();
 }
 
 void load_weights(const TensorFile& file, const std::string& prefix, Network& network) {
@@ -77,6 +77,27 @@ void load_weights(const TensorFile& file, const std::string& prefix, Network& ne
                      "config.resolved.toml.",
                      name);
     at::Tensor(tensor).copy_(found->second);
+  }
+}
+
+void store_moments(const Optimiser& optimiser, TensorFile& file) {
+  for (std::size_t i = 0; i < optimiser.first_moments().size(); ++i) {
+    file.tensors[fmt::format("adam.first.{}", i)] = optimiser.first_moments()[i].cpu();
+    file.tensors[fmt::format("adam.second.{}", i)] = optimiser.second_moments()[i].cpu();
+  }
+}
+
+void load_moments(const TensorFile& file, Optimiser& optimiser) {
+  const auto load = [&](const std::string& name, at::Tensor& into) {
+    const auto found = file.tensors.find(name);
+    check<DataError>(found != file.tensors.end() && found->second.sizes() == into.sizes(),
+                     "the checkpoint belongs to another configuration: '{}' is missing or has another shape. Use the run's own config.resolved.toml.",
+                     name);
+    into.copy_(found->second);
+  };
+  for (std::size_t i = 0; i < optimiser.first_moments().size(); ++i) {
+    load(fmt::format("adam.first.{}", i), optimiser.first_moments()[i]);
+    load(fmt::format("adam.second.{}", i), optimiser.second_moments()[i]);
   }
 }
 

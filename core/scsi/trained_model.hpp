@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <unchannel/nn/optimiser.hpp>
 #include <unchannel/run/tensor_file.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
@@ -28,6 +29,10 @@ std::map<std::string, at::Tensor> tensors_under(const TensorFile& file, const st
 /// another configuration.
 void store_weights(const Network& network, const std::string& prefix, TensorFile& file);
 void load_weights(const TensorFile& file, const std::string& prefix, Network& network);
+
+/// Adam's moments, in the order of the optimiser's parameters. Throws DataError where a tensor is missing or of another shape.
+void store_moments(const Optimiser& optimiser, TensorFile& file);
+void load_moments(const TensorFile& file, Optimiser& optimiser);
 
 /// A run opened for restoration: the model with the teacher's (EMA) weights of its last checkpoint.
 struct TrainedModel {

@@ -36,10 +36,6 @@ Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolde
 
 Trainer::~Trainer() = default;
 
-double Trainer::elapsed_s() const {
-  return elapsed_before_s_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-}
-
 void Trainer::say(const std::string& text) const {
   if (observer_.message) observer_.message(text);
 }
@@ -91,7 +87,7 @@ void Trainer::build_networks() {
 }
 
 void Trainer::start() {
-  started_ = std::chrono::steady_clock::now();
+  watch_ = Stopwatch();
   folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
   build_networks();
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
@@ -231,7 +227,7 @@ void Trainer::evaluate() {
   const metrics::GapResult gap = figures_.gap(*model_, *ema_, figures_.early_stop());
   const TrainingFigures::Residuals residuals = figures_.residuals(*model_, *ema_);
   nlohmann::json line = {{"step", step_},
-                         {"elapsed_s", elapsed_s()},
+                         {"elapsed_s", watch_.elapsed_s()},
                          {"network_calls", network_calls_},
                          {"loss", loss_average_},
                          {"learning_rate", learning_rate_at(settings_.optimiser, step_, settings_.scsi.steps)},

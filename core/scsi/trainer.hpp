@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -9,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include <unchannel/base/stopwatch.hpp>
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/nn/optimiser.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -72,7 +72,6 @@ class Trainer {
   void write_final_figures();
   void save_checkpoint() const;
   /// Of the training, without the time between its sessions.
-  double elapsed_s() const;
   void say(const std::string& text) const;
 
   TrainSettings settings_;
@@ -95,8 +94,7 @@ class Trainer {
   std::int64_t network_calls_ = 0;
   double loss_average_ = 0.0;
   std::int64_t memorised_evaluations_ = 0;  ///< in a row, at which scsi.early_stop was exceeded
-  double elapsed_before_s_ = 0.0;
-  std::chrono::steady_clock::time_point started_{};
+  Stopwatch watch_;
   std::string note_;
 };
 

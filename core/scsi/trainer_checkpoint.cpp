@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/nn/device.hpp>
 
 #include "trained_model.hpp"
 #include "trainer.hpp"
@@ -11,7 +12,6 @@
 namespace unchannel {
 
 void Trainer::resume() {
-  started_ = std::chrono::steady_clock::now();
   const TensorFile file = read_tensor_file(folder_.checkpoint_path());
   try {
     const nlohmann::json text = nlohmann::json::parse(file.text);
@@ -23,19 +23,19 @@ void Trainer::resume() {
     load_weights(file, "student.", *student_);
     load_weights(file, "ema.", *ema_);
     optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
-    for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-      optimiser_->first_moments()[i].copy_(file.tensors.at(fmt::format("adam.first.{}", i)));
-      optimiser_->second_moments()[i].copy_(file.tensors.at(fmt::format("adam.second.{}", i)));
-    }
+    load_moments(file, *optimiser_);
     step_ = text.at("step");
     network_calls_ = text.at("network_calls");
     refreshed_at_ = text.at("refreshed_at");
     loss_average_ = text.at("loss_average");
     memorised_evaluations_ = text.at("memorised_evaluations");
-    elapsed_before_s_ = text.at("elapsed_s");
+    watch_ = Stopwatch(text.at("elapsed_s").get<double>());
     optimiser_->set_updates(step_);
     observations_.restore(text.at("stream").get<StreamPosition>());
     pool_.restore(tensors_under(file, "pool."));
+    if (const std::string before = text.value("device", "cpu"), now = device_named(settings_.model.device).str(); before != now) {
+      say(fmt::format("warning: the checkpoint was written on the device {}, the network is on {} now; results will differ in the last bits", before, now));
+    }
     if (text.at("threads") != at::get_num_threads()) {
       say(fmt::format("warning: the checkpoint was written with {} threads, this process has {}; results will differ in the last bits",
                       text.at("threads").get<int>(), at::get_num_threads()));
@@ -57,18 +57,16 @@ void Trainer::save_checkpoint() const {
                               {"refreshed_at", refreshed_at_},
                               {"loss_average", loss_average_},
                               {"memorised_evaluations", memorised_evaluations_},
-                              {"elapsed_s", elapsed_s()},
+                              {"elapsed_s", watch_.elapsed_s()},
                               {"threads", at::get_num_threads()},
+                              {"device", device_named(settings_.model.device).str()},
                               {"stream", observations_.position()}})
                   .dump();
   store_model(*model_, file);
   if (latent_start_) store_latent_start(*latent_start_, file);
   store_weights(*student_, "student.", file);
   store_weights(*ema_, "ema.", file);
-  for (std::size_t i = 0; i < optimiser_->first_moments().size(); ++i) {
-    file.tensors[fmt::format("adam.first.{}", i)] = optimiser_->first_moments()[i];
-    file.tensors[fmt::format("adam.second.{}", i)] = optimiser_->second_moments()[i];
-  }
+  store_moments(*optimiser_, file);
   for (const auto& [name, tensor] : pool_.tensors()) file.tensors["pool." + name] = tensor;
   write_tensor_file(folder_.checkpoint_path(), file);
 }

@@ -4,14 +4,15 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <vector>
 
+#include <unchannel/base/stopwatch.hpp>
 #include <unchannel/base/temporary_folder.hpp>
 #include <unchannel/nn/autocast.hpp>
+#include <unchannel/nn/device.hpp>
 
 #include "memory_meter.hpp"
 #include "trained_model.hpp"
@@ -31,8 +32,6 @@ constexpr double kSteady = 0.1;  // relative change of the bytes for each signal
 /// Leaves the training loop from inside: no error, nothing is saved.
 struct TrialDone {};
 
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
   return values[values.size() / 2];
@@ -40,7 +39,7 @@ double median(std::vector<double> values) {
 
 /// The same training without everything that takes long or much: no refreshes, hardly any held-out rows, a small pool and window.
 TrainSettings reduced(TrainSettings settings) {
-  if (settings.model.precision == "auto") settings.model.precision = native_precision();
+  if (settings.model.precision == "auto") settings.model.precision = native_precision(device_named(settings.model.device).str());
   settings.data.early_stop_rows = settings.data.test_rows = kFewRows;
   settings.data.buffer_mib = std::min<std::int64_t>(settings.data.buffer_mib, 64);
   settings.data.monitor_observations.clear();
@@ -82,9 +81,9 @@ TransportFigures measure_transport(const TrainedModel& trained, const Observatio
   const MemoryMeter meter;
   std::vector<double> seconds;
   for (int i = 0; i < repeats; ++i) {
-    const double begin_s = now_s();
+    const Stopwatch watch;
     trained.model.transport(*trained.network, batch.lifted_BD, visible_latents(channel, batch.latents), how, RandomKey(1), ids, members);
-    seconds.push_back(now_s() - begin_s);
+    seconds.push_back(watch.elapsed_s());
   }
   return {median(seconds), meter.peak_bytes()};
 }
@@ -157,9 +156,9 @@ class Trial {
     TrainingObserver observer;
     observer.stop_requested = stop_requested_;
     Trainer trainer(first, channel_, run, observer);
-    const double begin_s = now_s();
+    const Stopwatch watch;
     trainer.start();
-    result_.start_s = now_s() - begin_s;
+    result_.start_s = watch.elapsed_s();
   }
 
   /// `steps` inner steps from the trial's first checkpoint; the first one, which makes gradients and plans, counts in neither figure.
@@ -169,14 +168,14 @@ class Trial {
     RunFolder run = RunFolder::resume(folder_.path());
     MemoryMeter meter;
     std::vector<double> seconds;
-    double last_s = 0.0;
+    Stopwatch step_watch;
     TrainingObserver observer;
     observer.stop_requested = stop_requested_;
     observer.progress = [&](std::int64_t step, std::int64_t, const std::string&) {
       if (step == 1) meter.reset_peak();
-      if (step > 1) seconds.push_back(now_s() - last_s);
+      if (step > 1) seconds.push_back(step_watch.elapsed_s());
       if (step == steps) throw TrialDone{};
-      last_s = now_s();
+      step_watch = Stopwatch();
     };
     Trainer trainer(settings, channel_, run, observer);
     trainer.resume();
@@ -210,9 +209,9 @@ class Trial {
     const at::Tensor ids = at::arange(samples, at::kLong);
     std::vector<double> seconds;
     for (int i = 0; i < 4; ++i) {
-      const double begin_s = now_s();
+      const Stopwatch watch;
       simulate_with_sources(channel_, batch.lifted_BD, batch.latents, batch.latents, RandomKey(1), ids, nullptr);
-      if (i > 0) seconds.push_back(now_s() - begin_s);  // the first call may plan
+      if (i > 0) seconds.push_back(watch.elapsed_s());  // the first call may plan
     }
     result_.channel_sample_s = median(seconds) / static_cast<double>(samples);
   }

@@ -3,13 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/base/stopwatch.hpp>
 #include <unchannel/metrics/consistency_gap.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/gaussian_fit.hpp>
@@ -46,8 +46,6 @@ struct Em {
 
   fs::path folder(std::int64_t round) const { return fs::path(arguments.run) / fmt::format("round_{:02}", round); }
 };
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 Em open_em(const EmArguments& arguments) {
   RunConfig config = RunConfig::read(arguments.config, arguments.overrides), generator = RunConfig::read(arguments.generator, {});
@@ -163,7 +161,7 @@ void name_generator(const Em& em, std::int64_t round) {
 }
 
 void run_round(const Em& em, const RunFolder& folder, std::int64_t round) {
-  const double began_s = now_s();
+  const Stopwatch watch;
   const fs::path own = em.folder(round), signals = own / "signals.h5";
   std::error_code error;
   fs::create_directories(own, error);
@@ -177,7 +175,7 @@ void run_round(const Em& em, const RunFolder& folder, std::int64_t round) {
   nlohmann::json line = gap_of(em, signals);
   line["step"] = round;
   line["signals"] = round == 1 ? em.arguments.start : em.settings.method;
-  line["elapsed_s"] = now_s() - began_s;
+  line["elapsed_s"] = watch.elapsed_s();
   folder.append_metrics(line);
 }
 

@@ -15,6 +15,7 @@
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/nn/autocast.hpp>
+#include <unchannel/nn/device.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/memory_model.hpp>
 #include <unchannel/scsi/start_run.hpp>
@@ -70,7 +71,7 @@ class TerminalObserver {
 void settle_precision(RunConfig& config, bool resume, const std::filesystem::path& run) {
   std::string& precision = config.train.model.precision;
   if (precision != "auto") return;
-  precision = resume ? read_run_config(run).train.model.precision : native_precision();
+  precision = resume ? read_run_config(run).train.model.precision : native_precision(device_named(config.train.model.device).str());
 }
 
 void check_same_settings(RunConfig& config, const std::string& config_name, const std::filesystem::path& run) {

@@ -66,10 +66,11 @@ class Families : public testing::TestWithParam<std::string> {
   ModelSettings settings() const {
     if (GetParam() == "unet1d") return small_unet();
     if (GetParam() == "unet2d") return small_image_unet();
-    ModelSettings mlp;
-    mlp.width = 16;
-    mlp.depth = 2;
-    return mlp;
+    ModelSettings other;
+    other.family = GetParam();
+    other.width = 16;
+    other.depth = 2;
+    return other;
   }
   /// Axes of a signal of 32 elements.
   static std::vector<std::int64_t> extents() {
@@ -87,6 +88,7 @@ TEST_P(Families, StartAtZeroWithTheShapeAskedFor) {
 }
 
 TEST_P(Families, WeightsAreAFunctionOfTheKey) {
+  if (GetParam() == "affine") return;  // all of them start at zero
   const NetworkShape shape{.dimension = 32, .extents = extents()};
   const auto a = make_network(settings(), shape, RandomKey(5)), b = make_network(settings(), shape, RandomKey(5));
   const auto c = make_network(settings(), shape, RandomKey(6));
@@ -98,7 +100,30 @@ TEST_P(Families, WeightsAreAFunctionOfTheKey) {
   EXPECT_TRUE(differs);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Families, testing::Values("mlp", "unet1d", "unet2d"));
+INSTANTIATE_TEST_SUITE_P(All, Families, testing::Values("affine", "mlp", "unet1d", "unet2d"));
+
+TEST(Affine, IsAffineInTheSignalWithChebyshevPolynomialsInTime) {
+  ModelSettings settings;
+  settings.family = "affine";
+  settings.depth = 3;
+  const auto network = make_network(settings, {.dimension = 2}, RandomKey(1));
+  const at::NoGradGuard no_grad;
+  at::manual_seed(2);
+  at::Tensor weight = network->parameters().front().second;
+  ASSERT_EQ(weight.sizes(), at::IntArrayRef({2, 4 * 3}));
+  weight.copy_(at::randn({2, 12}));
+  const at::Tensor x_BD = at::randn({5, 2}), t_B = at::rand({5});
+  NetworkInput input;
+  input.x_BD = x_BD;
+  input.t_B = t_B;
+  at::Tensor expected_BD = at::zeros({5, 2});
+  for (std::int64_t j = 0; j <= 3; ++j) {
+    const at::Tensor value_B1 = at::cos(static_cast<double>(j) * at::acos(2 * t_B - 1)).unsqueeze(1);
+    const at::Tensor block_DI = weight.slice(1, 3 * j, 3 * j + 3);
+    expected_BD += value_B1 * (x_BD.matmul(block_DI.slice(1, 0, 2).t()) + block_DI.select(1, 2));
+  }
+  EXPECT_LT((network->forward(input).select(1, 0) - expected_BD).abs().max().item<float>(), 1e-5F);
+}
 
 TEST(Unet1d, RefusesLengthsThatItsLevelsDoNotDivide) {
   EXPECT_THROW(make_network(small_unet(), NetworkShape{.dimension = 33}, RandomKey(1)), ConfigError);

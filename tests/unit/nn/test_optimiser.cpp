@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -21,28 +22,37 @@ class OneParameter final : public Network {
   at::Tensor value_;
 };
 
-TEST(Optimiser, FollowsAdamByHand) {
+/// The tensor library's way is what runs on a GPU; here it runs on the CPU.
+class BothWays : public testing::TestWithParam<UpdateBy> {};
+
+TEST_P(BothWays, FollowAdamByHand) {
   OptimiserSettings settings;
   settings.learning_rate = 0.1;
   settings.warm_up_share = 0.0;
   settings.final_learning_rate_share = 1.0;
-  settings.clip_norm = 0.0;
+  settings.clip_norm = 0.5;
+  settings.ema_horizon_steps = 1.5;
   OneParameter student(1.0), ema(1.0);
   student.value_.set_requires_grad(true);
-  Optimiser optimiser(settings, student, ema);
-  double value = 1.0, first = 0.0, second = 0.0;
+  Optimiser optimiser(settings, student, ema, GetParam());
+  double value = 1.0, first = 0.0, second = 0.0, average = 1.0;
   for (int step = 0; step < 5; ++step) {
-    const double gradient = 2.0 * value;
+    const double gradient = std::min(2.0 * value, 0.5);
     (student.value_ * student.value_).sum().backward();
-    optimiser.step(step, 5);
+    EXPECT_NEAR(optimiser.step(step, 5), 2.0 * value, 1e-5);
     first = settings.beta1 * first + (1.0 - settings.beta1) * gradient;
     second = settings.beta2 * second + (1.0 - settings.beta2) * gradient * gradient;
     const double corrected_first = first / (1.0 - std::pow(settings.beta1, step + 1));
     const double corrected_second = second / (1.0 - std::pow(settings.beta2, step + 1));
     value -= 0.1 * corrected_first / (std::sqrt(corrected_second) + 1e-8);
+    average += (value - average) / std::min(1.5, 1.0 + 0.5 * step);
     EXPECT_NEAR(student.value_.item<double>(), value, 1e-5) << step;  // float32 accumulated over five steps
+    EXPECT_NEAR(ema.value_.item<double>(), average, 1e-5) << step;
+    EXPECT_FALSE(student.value_.grad().defined());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Optimiser, BothWays, testing::Values(UpdateBy::kKernel, UpdateBy::kTensorLibrary));
 
 /// Parameters of several shapes and layouts, longer than one task and not a multiple of any vector.
 class SomeParameters final : public Network {
