@@ -43,10 +43,11 @@ int run(int argc, char** argv) {
   unchannel::add_sample_command(app);
   unchannel::add_baseline_command(app);
   unchannel::add_evaluate_command(app);
+  unchannel::add_theory_command(app);
   unchannel::add_report_command(app);
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
-  // Only commands that poll: the others (evaluate, export, info, reference) are to end at once, as the shell's user expects.
+  // Only commands that poll: the others (evaluate, export, info, reference, theory) are to end at once, as the shell's user expects.
   for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "sample", "baseline", "report"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }

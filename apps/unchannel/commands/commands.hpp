@@ -28,6 +28,7 @@ void add_report_command(CLI::App& app);
 void add_restore_command(CLI::App& app);
 void add_sample_command(CLI::App& app);
 void add_simulate_command(CLI::App& app);
+void add_theory_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 
 }  // namespace unchannel

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <unchannel/base/config.hpp>
+#include <unchannel/theory/settings.hpp>
 
 #include "../run_config.hpp"
 #include "commands.hpp"
@@ -14,11 +15,17 @@ void add_reference_command(CLI::App& app) {
   command->footer("Example: unchannel reference > keys.md\nExit codes: 0 ok");
   command->callback([] {
     RunConfig defaults;
+    theory::TheorySettings theory_defaults;
     fmt::print(
         "# Configuration reference\n\n"
-        "Every key of a training configuration, from the settings' own documentation. The parameters of a channel stand in\n"
-        "`[channel.parameters]`; `unchannel plugins info ID` lists them. To renew this page: `script/reference`.\n{}",
-        settings_to_markdown([&](SettingsVisitor& visitor) { defaults.visit(visitor); }));
+        "Every key of a configuration, from the settings' own documentation. The parameters of a channel stand in\n"
+        "`[channel.parameters]`; `unchannel plugins info ID` lists them. `[theory]` belongs to `unchannel theory` and needs none of the others.\n"
+        "To renew this page: `script/reference`.\n{}",
+        settings_to_markdown([&](SettingsVisitor& visitor) {
+          defaults.visit(visitor);
+          visitor.section({"theory", "A Gaussian signal behind a linear channel, for `unchannel theory`."},
+                          [&](SettingsVisitor& fields) { theory_defaults.visit(fields); });
+        }));
   });
 }
 
