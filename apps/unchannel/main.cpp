@@ -44,11 +44,12 @@ int run(int argc, char** argv) {
   unchannel::add_baseline_command(app);
   unchannel::add_evaluate_command(app);
   unchannel::add_theory_command(app);
+  unchannel::add_verify_command(app);
   unchannel::add_report_command(app);
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
   // Only commands that poll: the others (evaluate, export, info, reference, theory) are to end at once, as the shell's user expects.
-  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "sample", "baseline", "report"}) {
+  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "sample", "baseline", "report", "verify"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }
   unchannel::check_command_words(app, argc, argv);

@@ -3,6 +3,7 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <unchannel/theory/contraction.hpp>
 
 // Shape legend: R repeats · K iterates · D dimension
 namespace unchannel::verification {
@@ -57,8 +58,10 @@ MeasuredIterate measure_iterate(const std::vector<std::vector<theory::Gaussian>>
   return measured;
 }
 
-double slowest_factor(const std::vector<theory::Iterate>& predicted) {
-  double slowest = 0.0;
+/// Of the predicted distances and of small errors near the signal.
+double slowest_factor(const theory::GaussianProblem& problem, const std::vector<theory::Iterate>& predicted) {
+  const theory::Contraction near = theory::contraction(problem.rule, problem.channel, problem.signal.covariance_DD);
+  double slowest = std::max(near.mean_rate, near.covariance_rate);
   for (std::size_t k = 1; k < predicted.size(); ++k) {
     if (predicted[k - 1].w2 > 0.0) slowest = std::max(slowest, predicted[k].w2 / predicted[k - 1].w2);
   }
@@ -69,7 +72,7 @@ double slowest_factor(const std::vector<theory::Iterate>& predicted) {
 
 SchemeResult compare(const Scheme& scheme, const std::vector<std::vector<theory::Gaussian>>& repeats_RK, double fit_tolerance) {
   SchemeResult result{scheme, theory::iterate(scheme.problem, static_cast<std::int64_t>(repeats_RK.front().size()) - 1), {}};
-  const double factor = slowest_factor(result.predicted);
+  const double factor = slowest_factor(scheme.problem, result.predicted);
   double of_fits = 0.0;
   bool usable = true;
   for (std::size_t k = 0; k < result.predicted.size(); ++k) {

@@ -30,8 +30,8 @@ struct SchemeResult {
 };
 
 /// `repeats_RK[r][k]`: iterate k of repeat r, at least two repeats. The tolerance of an iterate has two parts: five standard errors, and what fits
-/// may be wrong by: a_k = ρ a_{k−1} + `fit_tolerance`, a_0 = 0, with ρ the slowest factor of the predicted distances, since the iteration shrinks an old
-/// error like any distance.
+/// may be wrong by: a_k = ρ a_{k−1} + `fit_tolerance`, a_0 = 0, with ρ the slowest factor of the predicted distances and
+/// of small errors near the signal: the iteration shrinks an old error like any other.
 SchemeResult compare(const Scheme& scheme, const std::vector<std::vector<theory::Gaussian>>& repeats_RK, double fit_tolerance);
 
 }  // namespace unchannel::verification

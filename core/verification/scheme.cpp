@@ -3,21 +3,13 @@
 #include <cmath>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/theory/contraction.hpp>
 
 namespace unchannel::verification {
 namespace {
 
 /// σ of y = x + σ n, 0 for any other channel.
 double noise_sigma_of(const theory::LinearChannel& channel) { return channel.additive() && channel.white() ? std::sqrt(channel.noise_DD(0, 0)) : 0.0; }
-
-theory::TransportRule rule_of(const theory::TheorySettings& settings, double epsilon) {
-  if (settings.epsilon_schedule == "linear") return theory::TransportRule::linear_growing(epsilon);
-  if (settings.interpolant == "stochastic") return theory::TransportRule::stochastic(epsilon, settings.gamma_scale);
-  if (settings.interpolant == "trigonometric") return theory::TransportRule::trigonometric(epsilon);
-  if (settings.interpolant == "polynomial") return theory::TransportRule::polynomial(epsilon, settings.power);
-  if (settings.interpolant == "fokker_planck") return theory::TransportRule::diffusion(epsilon);
-  return theory::TransportRule::linear(epsilon);
-}
 
 InterpolantSettings interpolant_of(const theory::TheorySettings& settings, double epsilon, double noise_sigma, std::int64_t time_levels) {
   InterpolantSettings interpolant;
@@ -38,12 +30,12 @@ Scheme scheme_of(std::string name, const theory::GaussianProblem& problem, const
   Scheme scheme{std::move(name), {}, problem, interpolant_of(settings, epsilon, noise_sigma_of(problem.channel), time_levels)};
   scheme.text = epsilon > 0.0 ? fmt::format("{}, SDE with epsilon {:g}{}", settings.interpolant, epsilon, settings.epsilon_schedule == "linear" ? " t" : "")
                               : settings.interpolant + ", ODE";
-  scheme.problem.rule = rule_of(settings, epsilon);
+  if (epsilon == 0.0) scheme.problem.rule = theory::ode_of(problem.rule);
   return scheme;
 }
 
 Scheme em_of(std::string name, const theory::GaussianProblem& problem, std::int64_t time_levels) {
-  Scheme scheme = scheme_of(std::move(name), problem, theory::TheorySettings(), 0.0, time_levels);
+  Scheme scheme = scheme_of(std::move(name), problem, theory::TheorySettings(), 0.0, time_levels);  // the linear path
   scheme.text = "EM";
   scheme.problem.rule = theory::TransportRule::posterior();
   scheme.interpolant.epsilon_schedule = "posterior";  // linear with epsilon = t sigma^2: docs/theory/gaussian_recursion.md

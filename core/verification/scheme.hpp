@@ -16,7 +16,7 @@ struct Scheme {
   InterpolantSettings interpolant;
 };
 
-/// The configured scheme, its ODE where it is an SDE, and EM where the engine has the exact posterior transport (y = x + σ n).
+/// `problem` and `settings` of one `[theory]` table. The configured scheme, its ODE where it is an SDE, and EM where the engine has the exact posterior transport (y = x + σ n).
 /// Throws ConfigError for what the engine cannot do: an SDE along linear or fokker_planck through another channel, whose score it cannot know;
 /// over-relaxation, which moves samples where the theory moves moments.
 std::vector<Scheme> schemes_of(const theory::GaussianProblem& problem, const theory::TheorySettings& settings, std::int64_t time_levels);

@@ -30,5 +30,6 @@ void add_sample_command(CLI::App& app);
 void add_simulate_command(CLI::App& app);
 void add_theory_command(CLI::App& app);
 void add_train_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 
 }  // namespace unchannel

@@ -4,6 +4,7 @@
 
 #include <unchannel/base/config.hpp>
 #include <unchannel/theory/settings.hpp>
+#include <unchannel/verification/verify_settings.hpp>
 
 #include "../run_config.hpp"
 #include "commands.hpp"
@@ -16,15 +17,17 @@ void add_reference_command(CLI::App& app) {
   command->callback([] {
     RunConfig defaults;
     theory::TheorySettings theory_defaults;
+    verification::VerifySettings verify_defaults;
     fmt::print(
         "# Configuration reference\n\n"
         "Every key of a configuration, from the settings' own documentation. The parameters of a channel stand in\n"
-        "`[channel.parameters]`; `unchannel plugins info ID` lists them. `[theory]` belongs to `unchannel theory` and needs none of the others.\n"
+        "`[channel.parameters]`; `unchannel plugins info ID` lists them. `[theory]` and `[verify]` belong to the commands of these names and need none of the others.\n"
         "To renew this page: `script/reference`.\n{}",
         settings_to_markdown([&](SettingsVisitor& visitor) {
           defaults.visit(visitor);
           visitor.section({"theory", "A Gaussian signal behind a linear channel, for `unchannel theory`."},
                           [&](SettingsVisitor& fields) { theory_defaults.visit(fields); });
+          visitor.section({"verify", "How `unchannel verify` trains the engine on the case of [theory]."}, [&](SettingsVisitor& fields) { verify_defaults.visit(fields); });
         }));
   });
 }
