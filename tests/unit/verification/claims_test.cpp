@@ -9,11 +9,14 @@
 namespace unchannel::verification {
 namespace {
 
+constexpr double kEpsilon = 0.3;
+
 theory::GaussianProblem one_dimensional(double variance, double noise_variance) {
   theory::GaussianProblem problem;
   problem.signal = {theory::Vector::Constant(1, 2.0), theory::Matrix::Constant(1, 1, variance)};
   problem.initial = {theory::Vector::Constant(1, 0.0), theory::Matrix::Constant(1, 1, variance + noise_variance)};
   problem.channel = {theory::Matrix::Identity(1, 1), theory::Matrix::Constant(1, 1, noise_variance)};
+  problem.rule = theory::TransportRule::linear(kEpsilon);
   return problem;
 }
 
@@ -36,7 +39,7 @@ const Claim& named(const std::vector<Claim>& claims, const std::string& name) {
 /// The configured SDE with its ODE and EM, three repeats each that follow `learn` of the theory's own iterates.
 std::vector<SchemeResult> results(const std::function<void(const Scheme&, std::vector<theory::Gaussian>&, int repeat)>& learn) {
   std::vector<SchemeResult> all;
-  for (const Scheme& scheme : schemes_of(one_dimensional(1.0, 0.5), with_epsilon(0.3), 64)) {
+  for (const Scheme& scheme : schemes_of(one_dimensional(1.0, 0.5), with_epsilon(kEpsilon), 64)) {
     std::vector<std::vector<theory::Gaussian>> repeats;
     for (int repeat = 0; repeat < 3; ++repeat) {
       repeats.push_back(laws_of(theory::iterate(scheme.problem, 5)));

@@ -40,7 +40,7 @@ TEST(GaussianChannel, HasTheMomentsOfTheTheorysObservations) {
 }
 
 TEST(Schemes, EmIsThereForWhiteNoiseOnlyAndTheOdeBesideAnSde) {
-  theory::GaussianProblem problem{correlated(), correlated(), {theory::Matrix::Identity(2, 2), 0.5 * theory::Matrix::Identity(2, 2)}, {}};
+  theory::GaussianProblem problem{correlated(), correlated(), {theory::Matrix::Identity(2, 2), 0.5 * theory::Matrix::Identity(2, 2)}, theory::TransportRule::linear(0.1)};
   const auto names = [&](const std::string& interpolant, double epsilon, const std::string& word = "") {
     theory::TheorySettings settings;
     settings.interpolant = interpolant;
