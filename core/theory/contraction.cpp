@@ -74,7 +74,8 @@ Contraction contraction(const TransportRule& rule, const LinearChannel& channel,
 std::optional<UniformContraction> uniform_contraction(const GaussianProblem& problem) {
   const Matrix &signal_DD = problem.signal.covariance_DD, &start_DD = problem.initial.covariance_DD;
   const bool known = problem.rule.posterior_sampling || problem.rule.known != TransportRule::Known::kNothing;
-  if (!known || problem.over_relaxation != 1.0 || !problem.channel.additive() || !problem.channel.white() || !commute(signal_DD, start_DD)) {
+  if (!known || problem.over_relaxation != 1.0 || !problem.channel.additive() || !problem.channel.white() ||
+      !commute(signal_DD, start_DD)) {
     return std::nullopt;
   }
   // K grows with c, and c stays between start and signal.

@@ -22,7 +22,8 @@ GaussianProblem scalar_problem(double signal, double start, const TransportRule&
 
 double largest_modulus(const Matrix& a) { return Eigen::EigenSolver<Matrix>(a, false).eigenvalues().cwiseAbs().maxCoeff(); }
 
-/// Derivative of step() at the signal by central differences: over means, or over symmetric covariances in the basis of their lower triangles.
+/// Derivative of step() at the signal by central differences: over means, or over symmetric covariances in the basis of their lower
+/// triangles.
 Matrix derivative(const GaussianProblem& problem, bool of_means) {
   const Eigen::Index d = problem.signal.mean_D.size(), count = of_means ? d : d * (d + 1) / 2;
   constexpr double h = 1e-5;
