@@ -16,7 +16,9 @@ struct Contraction {
   double covariance_rate = 0.0;  ///< largest |1 − κ_i κ_j| over all pairs
   double kl_rate = 0.0;          ///< of KL and W2², which are quadratic: the larger rate squared
 };
-Contraction contraction(const TransportRule& rule, const LinearChannel& channel, const Matrix& signal_covariance_DD);
+/// With over-relaxation ω they are 1 − ω κ_i and 1 − ω κ_i κ_j.
+Contraction contraction(const TransportRule& rule, const LinearChannel& channel, const Matrix& signal_covariance_DD,
+                        double over_relaxation = 1.0);
 
 /// Largest factors over all iterations where signal, start and white noise share directions, H = I and K is known
 /// (docs/theory/contraction.md, eq. 4): 1 − K(c) and 1 − K(c)², c the smallest variance of signal or start. Nothing otherwise.

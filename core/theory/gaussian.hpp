@@ -14,9 +14,9 @@ struct Gaussian {
   Matrix covariance_DD;
 };
 
-/// KL(p ‖ q) = ½ [tr(Q⁻¹P) − D − ln det(Q⁻¹P) + |m_q − m_p|²_{Q⁻¹}] in nats. Computed from the eigenvalues x of Q⁻¹P − I, each with an error
-/// of about 1e-16 times the condition number of Q, so that values far below the rounding of the terms keep their digits.
-/// Throws NumericalError when a covariance is not positive definite.
+/// KL(p ‖ q) = ½ [tr(Q⁻¹P) − D − ln det(Q⁻¹P) + |m_q − m_p|²_{Q⁻¹}] in nats. Computed from the eigenvalues x of Q⁻¹P − I, each with an
+/// error of about 1e-16 times the condition number of Q, so that values far below the rounding of the terms keep their digits. Throws
+/// NumericalError when a covariance is not positive definite.
 double kl_nats(const Gaussian& p, const Gaussian& q);
 
 /// W2(p, q), data units: W2² = |m_p − m_q|² + tr((T − I) P (T − I)ᵀ) with T the optimal map of optimal_map(). Throws NumericalError as

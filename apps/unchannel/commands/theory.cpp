@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -73,14 +74,24 @@ void print_rates(const theory::Analysis& analysis) {
   }
   if (analysis.uniform)
     fmt::print("  largest on the way              {:10.6f}  {:10.6f}\n", analysis.uniform->mean, analysis.uniform->covariance);
-  if (analysis.contraction.mean_rate >= 1.0 || analysis.contraction.covariance_rate >= 1.0) {
-    fmt::print("  A factor is not below 1: this iteration does not converge. The path loses a direction that the operator turns over.\n");
+  const double slowest = std::max(analysis.contraction.mean_rate, analysis.contraction.covariance_rate);
+  if (slowest > 1.0) {
+    fmt::print(
+        "  A factor is above 1: this iteration does not converge. The operator turns a direction over, or over_relaxation is too large.\n");
+  } else if (slowest == 1.0) {
+    fmt::print(
+        "  A factor is 1 to the last digit: a direction stands still. Observations show too little of it, or epsilon is too large.\n");
   }
   const theory::Relaxation& relaxation = analysis.relaxation;
   if (relaxation.largest_stable > 0.0) {
     fmt::print("over-relaxation: best {:.4g} with the factor {:.6f}, none from {:.4g} on\n", relaxation.best, relaxation.best_rate,
                relaxation.largest_stable);
   }
+}
+
+std::string text(double value) {
+  if (std::isnan(value)) return "undefined";
+  return std::isinf(value) ? "infinite" : fmt::format("{:.4g}", value);
 }
 
 std::string count_text(const std::optional<std::int64_t>& count) {
@@ -93,10 +104,10 @@ void print_bounds(const theory::Analysis& analysis) {
              count_text(to_signal.from_initial), count_text(to_signal.from_observations), count_text(to_signal.by_em));
   const theory::TheoremBound& bound = analysis.bound;
   fmt::print("\nbound: {}\n", bound.reason);
-  fmt::print("  chi {:.4g} over the iterates, {:.4g} locally, {:.4g} to {:.4g} over Gaussians with C >= {:.3g} C*\n", bound.chi.iterates,
-             bound.chi.local, bound.chi.set_lower, bound.chi.set_upper, bound.chi.least_share);
-  fmt::print("  L {:.4g} over the iterates, {:.4g} locally; factor {:.6g} over the iterates, {:.6g} locally\n", bound.iterates.lipschitz,
-             bound.local.lipschitz, bound.rate, bound.local_rate);
+  fmt::print("  chi {} over the iterates, {} locally, {} to {} over Gaussians with C >= {:.3g} C*\n", text(bound.chi.iterates),
+             text(bound.chi.local), text(bound.chi.set_lower), text(bound.chi.set_upper), bound.chi.least_share);
+  fmt::print("  L {} over the iterates, {} locally; factor {} over the iterates, {} locally\n", text(bound.iterates.lipschitz),
+             text(bound.local.lipschitz), text(bound.rate), text(bound.local_rate));
   const theory::ErrorLimits& limits = analysis.limits;
   fmt::print("\nmean squared error of a restoration, all elements, at the fixed point [squared data units]\n");
   fmt::print("  posterior mean {:.6g}, best that keeps the signal's law {:.6g}, ODE {:.6g}, this transport {:.6g}, posterior draw {:.6g}\n",

@@ -188,6 +188,11 @@ TEST(Theorem1, SaysWhyItDoesNotApply) {
   EXPECT_FALSE(bound.applies);
   EXPECT_NE(bound.reason.find("is not below 4 epsilon/chi"), std::string::npos);
   EXPECT_EQ(bound.kl_nats.size(), 4U);
+  problem.rule = TransportRule::posterior();
+  problem.over_relaxation = 1.1;
+  bound = theorem_bound(problem, iterate(problem, 3));
+  EXPECT_FALSE(bound.applies);
+  EXPECT_NE(bound.reason.find("over_relaxation"), std::string::npos);
 }
 
 }  // namespace
