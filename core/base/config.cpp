@@ -107,7 +107,8 @@ class Reader final : public SettingsVisitor {
     for (const auto& item : *node->as_array()) read.push_back(to_integer(field, item, min, max));
     value = read;
   }
-  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) override {
+  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word,
+                      const std::vector<std::string>& words) override {
     const toml::node* node = find(field);
     if (!node) return;
     const std::string rule = fmt::format("must be a number or one of '{}'", fmt::join(words, "', '"));
@@ -133,9 +134,10 @@ class Reader final : public SettingsVisitor {
     std::vector<std::vector<double>> read;
     for (const auto& row : *node->as_array()) {
       read.push_back(to_numbers(field, row));
-      require(read.back().size() == read.front().size(), field, row, fmt::format("must have as many numbers in each row, {} here", read.front().size()));
-      check<ConfigError>(read.size() * std::max<std::size_t>(read.front().size(), 1) <= kMaxNumbers, "{}: {} may hold at most {} numbers.",
-                         place(node), full_key(field.key), kMaxNumbers);
+      const std::size_t columns = read.front().size();
+      require(read.back().size() == columns, field, row, fmt::format("must have as many numbers in each row, {} here", columns));
+      check<ConfigError>(read.size() * std::max<std::size_t>(columns, 1) <= kMaxNumbers, "{}: {} may hold at most {} numbers.", place(node),
+                         full_key(field.key), kMaxNumbers);
     }
     value = read;
   }
@@ -201,8 +203,8 @@ class Reader final : public SettingsVisitor {
   std::vector<double> to_numbers(FieldDoc field, const toml::node& node) const {
     require(node.is_array(), field, node, "must be a list of numbers");
     const toml::array& items = *node.as_array();
-    check<ConfigError>(items.size() <= kMaxNumbers, "{}: {} may hold at most {} numbers; it holds {}.", place(&node), full_key(field.key), kMaxNumbers,
-                       items.size());
+    check<ConfigError>(items.size() <= kMaxNumbers, "{}: {} may hold at most {} numbers; it holds {}.", place(&node), full_key(field.key),
+                       kMaxNumbers, items.size());
     std::vector<double> read;
     for (const auto& item : items) {
       require(item.is_number() && std::isfinite(*item.value<double>()), field, item, "must hold finite numbers");
@@ -285,8 +287,8 @@ void Config::fill_table(const std::string& name, const std::function<void(Settin
   std::vector<std::string> tables;
   for (const auto& [key, node] : content_->root) {
     const std::string present(key.str());
-    check<ConfigError>(node.is_table() || node.is_array_of_tables() || present == name, "{}: {} is not a known key. Keys stand in tables: write [{}] above it.",
-                       place_of(present), present, name);
+    check<ConfigError>(node.is_table() || node.is_array_of_tables() || present == name,
+                       "{}: {} is not a known key. Keys stand in tables: write [{}] above it.", place_of(present), present, name);
     tables.push_back(present);
   }
   check<ConfigError>(content_->root.contains(name), "{}: there is no table [{}].{}", content_->name, name,

@@ -46,7 +46,8 @@ class SettingsVisitor {
   virtual void choice(FieldDoc field, std::string& value, const std::vector<std::string>& allowed) = 0;
   virtual void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t min, std::int64_t max) = 0;
   /// A number, or one of `words`: then `word` holds it; it is empty when a number is given.
-  virtual void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) = 0;
+  virtual void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word,
+                              const std::vector<std::string>& words) = 0;
   /// Finite numbers, at most kMaxNumbers of them.
   virtual void numbers(FieldDoc field, std::vector<double>& value) = 0;
   /// Rows of finite numbers, as many in each, at most kMaxNumbers in all.

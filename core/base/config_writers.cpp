@@ -76,7 +76,8 @@ class Renderer : public SettingsVisitor {
   void integers(FieldDoc field, std::vector<std::int64_t>& value, std::int64_t, std::int64_t) override {
     emit(field, inline_toml(nlohmann::json(value)), "list of integers");
   }
-  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word, const std::vector<std::string>& words) override {
+  void number_or_word(FieldDoc field, double& value, double min, double max, std::string& word,
+                      const std::vector<std::string>& words) override {
     std::string list = range_text(min, max);
     for (const std::string& item : words) list += (list.empty() ? "" : " · ") + quote(item);
     emit(field, word.empty() ? format_number(value) : quote(word), list);

@@ -15,8 +15,8 @@ struct Decay {
   Mark mark = Mark::kLine;
 };
 
-/// One semi-logarithmic panel of decays: straight lines are linear convergence. Values below `floor` times the panel's largest are left out:
-/// they are rounding.
+/// One semi-logarithmic panel of decays: straight lines are linear convergence. Values below `floor` times the panel's largest are left
+/// out: they are rounding.
 struct DecayPanel {
   std::string title, unit_label;
   std::vector<Decay> decays;

@@ -71,7 +71,8 @@ Matrix integrated_gain(const TransportRule& rule, const LinearChannel& channel, 
   const auto stepper = odeint::make_controlled<odeint::runge_kutta_fehlberg78<State>>(kTolerance, kTolerance);
   int steps = 0;
   double reached = 0.0;
-  const char* const rule_and_remedy = "theory: the transport was not integrated to t = 0, only to {:g}. Lower theory.epsilon or raise the smallest variance.";
+  const char* const rule_and_remedy =
+      "theory: the transport was not integrated to t = 0, only to {:g}. Lower theory.epsilon or raise the smallest variance.";
   try {
     odeint::integrate_adaptive(stepper, slope, state, 0.0, 1.0, 1e-2, [&](const State&, double u) {
       reached = u;

@@ -7,8 +7,8 @@
 
 namespace unchannel::theory {
 
-/// An iterate's transport. For signals N(m, C) every rule moves y to Φ(y) = m + K (y − H m) + noise N(0, C − K S Kᵀ), S = H C Hᵀ + R: b and s are
-/// affine, and the law of I_t is kept (docs/theory/gaussian_recursion.md, eq. 6 to 8). K [D, D] depends on C, not on m.
+/// An iterate's transport. For signals N(m, C) every rule moves y to Φ(y) = m + K (y − H m) + noise N(0, C − K S Kᵀ), S = H C Hᵀ + R: b and
+/// s are affine, and the law of I_t is kept (docs/theory/gaussian_recursion.md, eq. 6 to 8). K [D, D] depends on C, not on m.
 
 /// K of `rule`: that of the posterior, a known integral, or the integrated one.
 /// Throws NumericalError when a covariance is not positive definite or the integration does not finish.

@@ -26,7 +26,7 @@ Analysis analyse(const TheoryCase& theory_case) {
   Analysis analysis;
   analysis.iterates = iterate(problem, theory_case.iterations);
   analysis.em = iterate(em, theory_case.iterations);
-  analysis.contraction = contraction(problem.rule, problem.channel, signal_DD);
+  analysis.contraction = contraction(problem.rule, problem.channel, signal_DD, problem.over_relaxation);
   analysis.ode_contraction = contraction(ode_of(problem.rule), problem.channel, signal_DD);
   analysis.em_contraction = contraction(em.rule, problem.channel, signal_DD);
   analysis.uniform = uniform_contraction(problem);
@@ -34,7 +34,7 @@ Analysis analyse(const TheoryCase& theory_case) {
   analysis.bound = theorem_bound(problem, analysis.iterates);
   analysis.limits = error_limits(problem);
   // A mean that moves away, as behind a negative gain, would only grow until it cannot be represented.
-  if (analysis.contraction.mean_rate < 1.0) {
+  if (contraction(problem.rule, problem.channel, signal_DD).mean_rate < 1.0) {
     GaussianProblem plain = problem;
     plain.over_relaxation = 1.0;
     analysis.to_signal.from_initial = iterations_from(plain, problem.initial);

@@ -35,16 +35,17 @@ Json rates(const Contraction& contraction) {
 }
 
 Json to_json(const TheoremBound& bound) {
-  return {{"applies", bound.applies},
-          {"reason", bound.reason},
-          {"chi",
-           {{"local", number(bound.chi.local)},
-            {"iterates", number(bound.chi.iterates)},
-            {"set", {{"least_share", bound.chi.least_share}, {"lower", number(bound.chi.set_lower)}, {"upper", number(bound.chi.set_upper)}}}}},
-          {"lipschitz", {{"local", number(bound.local.lipschitz)}, {"iterates", number(bound.iterates.lipschitz)}}},
-          {"lipschitz_over_4_epsilon", {{"local", number(bound.local.drift_term)}, {"iterates", number(bound.iterates.drift_term)}}},
-          {"rate", {{"local", number(bound.local_rate)}, {"iterates", number(bound.rate)}}},
-          {"kl_nats", bound.kl_nats.empty() ? Json(nullptr) : Json(bound.kl_nats)}};
+  return {
+      {"applies", bound.applies},
+      {"reason", bound.reason},
+      {"chi",
+       {{"local", number(bound.chi.local)},
+        {"iterates", number(bound.chi.iterates)},
+        {"set", {{"least_share", bound.chi.least_share}, {"lower", number(bound.chi.set_lower)}, {"upper", number(bound.chi.set_upper)}}}}},
+      {"lipschitz", {{"local", number(bound.local.lipschitz)}, {"iterates", number(bound.iterates.lipschitz)}}},
+      {"lipschitz_over_4_epsilon", {{"local", number(bound.local.drift_term)}, {"iterates", number(bound.iterates.drift_term)}}},
+      {"rate", {{"local", number(bound.local_rate)}, {"iterates", number(bound.rate)}}},
+      {"kl_nats", bound.kl_nats.empty() ? Json(nullptr) : Json(bound.kl_nats)}};
 }
 
 Json to_json(const std::optional<std::int64_t>& count) { return count ? Json(*count) : Json(nullptr); }

@@ -9,7 +9,7 @@
 namespace unchannel::theory {
 namespace {
 
-constexpr double kSameLaw = 1e-20;
+constexpr double kSameLaw = 1e-16;
 
 /// Twice the KL of a variance 1 from a variance e.
 double variance_kl(double e) { return -boost::math::log1pmx(1.0 / e - 1.0); }
@@ -43,7 +43,8 @@ ConditionNumber condition_number(const GaussianProblem& problem, const std::vect
   }
   const double a = chi.least_share, seen_share = 1.0 - g + g * a;
   chi.set_upper = std::pow(seen_share / (g * a), 2);
-  chi.set_lower = a < 1.0 ? std::max(chi.local, variance_kl(a) / variance_kl(seen_share)) : chi.local;
+  // For a next to 1 both divergences are rounding, and their ratio is that of the limit.
+  chi.set_lower = a < 1.0 - 1e-6 ? std::max(chi.local, variance_kl(a) / variance_kl(seen_share)) : chi.local;
   return chi;
 }
 

@@ -6,8 +6,9 @@
 
 namespace unchannel::theory {
 
-/// χ = sup KL(π ‖ ρ)/KL(Kπ ‖ Kρ) [SCSI, eq. 9] over stated sets of Gaussians ρ; over all of them it is infinite (docs/theory/convergence.md, eq. 1 to 4).
-/// g: the smallest eigenvalue of C* Hᵀ S*⁻¹ H, the share of the worst direction's variance that an observation determines.
+/// χ = sup KL(π ‖ ρ)/KL(Kπ ‖ Kρ) [SCSI, eq. 9] over stated sets of Gaussians ρ; over all of them it is infinite
+/// (docs/theory/convergence.md, eq. 1 to 4). g: the smallest eigenvalue of C* Hᵀ S*⁻¹ H, the share of the worst direction's variance that
+/// an observation determines.
 struct ConditionNumber {
   double local = 0.0;        ///< ρ → π: 1/g²
   double iterates = 0.0;     ///< the iterates of this run; NaN when all equal the signal
@@ -17,7 +18,7 @@ struct ConditionNumber {
 };
 ConditionNumber condition_number(const GaussianProblem& problem, const std::vector<Iterate>& iterates);
 
-/// KL(π ‖ ρ)/KL(Kπ ‖ Kρ) of one ρ; NaN where ρ is π to rounding (KL < 1e-20).
+/// KL(π ‖ ρ)/KL(Kπ ‖ Kρ) of one ρ; NaN where ρ is π to rounding (KL < 1e-16).
 double kl_ratio(const GaussianProblem& problem, const Iterate& iterate);
 
 }  // namespace unchannel::theory

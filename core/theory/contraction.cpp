@@ -12,7 +12,7 @@ namespace {
 
 using Complex = std::complex<double>;
 
-/// Eigenvalues of K H, the slowest direction of the mean first.
+/// Eigenvalues of K H, the slowest direction of the mean first (without over-relaxation).
 std::vector<Complex> responses(const TransportRule& rule, const LinearChannel& channel, const Matrix& covariance_DD) {
   const Matrix response_DD = transport_gain(rule, channel, covariance_DD) * channel.operator_DD;
   const Eigen::VectorXcd values_D = Eigen::EigenSolver<Matrix>(response_DD, false).eigenvalues();
@@ -56,17 +56,20 @@ bool commute(const Matrix& a_DD, const Matrix& b_DD) {
 
 }  // namespace
 
-Contraction contraction(const TransportRule& rule, const LinearChannel& channel, const Matrix& signal_covariance_DD) {
+Contraction contraction(const TransportRule& rule, const LinearChannel& channel, const Matrix& signal_covariance_DD,
+                        double over_relaxation) {
   const std::vector<Complex> kappa = responses(rule, channel, signal_covariance_DD);
   Contraction result;
   const auto dimension = static_cast<Eigen::Index>(kappa.size());
-  result.mean_D = Vector::NullaryExpr(dimension, [&](Eigen::Index i) { return std::abs(1.0 - kappa[static_cast<std::size_t>(i)]); });
-  result.covariance_D = Vector::NullaryExpr(dimension, [&](Eigen::Index i) {
-    const Complex value = kappa[static_cast<std::size_t>(i)];
-    return std::abs(1.0 - value * value);
-  });
-  result.mean_rate = rate(kappa, 1.0);
-  result.covariance_rate = rate(products(kappa), 1.0);
+  const auto factors = [&](int power) {
+    return Vector::NullaryExpr(dimension, [&kappa, over_relaxation, power](Eigen::Index i) {
+      return std::abs(1.0 - over_relaxation * std::pow(kappa[static_cast<std::size_t>(i)], power));
+    });
+  };
+  result.mean_D = factors(1);
+  result.covariance_D = factors(2);
+  result.mean_rate = rate(kappa, over_relaxation);
+  result.covariance_rate = rate(products(kappa), over_relaxation);
   result.kl_rate = std::pow(std::max(result.mean_rate, result.covariance_rate), 2);
   return result;
 }
@@ -74,7 +77,8 @@ Contraction contraction(const TransportRule& rule, const LinearChannel& channel,
 std::optional<UniformContraction> uniform_contraction(const GaussianProblem& problem) {
   const Matrix &signal_DD = problem.signal.covariance_DD, &start_DD = problem.initial.covariance_DD;
   const bool known = problem.rule.posterior_sampling || problem.rule.known != TransportRule::Known::kNothing;
-  if (!known || problem.over_relaxation != 1.0 || !problem.channel.additive() || !problem.channel.white() || !commute(signal_DD, start_DD)) {
+  if (!known || problem.over_relaxation != 1.0 || !problem.channel.additive() || !problem.channel.white() ||
+      !commute(signal_DD, start_DD)) {
     return std::nullopt;
   }
   // K grows with c, and c stays between start and signal.

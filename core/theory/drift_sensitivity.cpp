@@ -14,7 +14,7 @@
 namespace unchannel::theory {
 namespace {
 
-constexpr double kSameLaw = 1e-20;
+constexpr double kSameLaw = 1e-16;
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 struct Node {
@@ -41,7 +41,8 @@ Matrix forward_drift(const PathLaw& law, double epsilon) {
   return Eigen::LLT<Matrix>(law.spread_DD).solve(numerator_DD.transpose()).transpose();
 }
 
-/// ∫ q dt and ∫ q/(4ε) dt. The second is infinite where ε vanishes at an end and q does not. q is a square: it vanishes faster than ε if at all.
+/// ∫ q dt and ∫ q/(4ε) dt. The second is infinite where ε vanishes at an end and q does not. q is a square: it vanishes faster than ε if at
+/// all.
 DriftSensitivity integrated(const TransportRule& rule, const std::function<double(double t)>& q) {
   DriftSensitivity sum;
   double largest = 0.0;
@@ -70,7 +71,8 @@ LocalForms local_forms(const GaussianProblem& problem, const Matrix& lower_DD, d
   return {square_DD, square_DD, shown_DD.transpose() * Eigen::LLT<Matrix>(law.spread_DD).solve(shown_DD)};
 }
 
-/// Largest eigenvalue of X → Σ w sym(P X W) on symmetric matrices, by power iteration. Its value is off by the square of the direction's error.
+/// Largest eigenvalue of X → Σ w sym(P X W) on symmetric matrices, by power iteration. Its value is off by the square of the direction's
+/// error.
 double largest_response(const std::vector<LocalForms>& forms, const std::vector<double>& weights) {
   const Eigen::Index dimension = forms.front().left_DD.rows();
   std::mt19937_64 engine(1);  // any start but a special one
@@ -107,7 +109,8 @@ DriftSensitivity drift_sensitivity(const GaussianProblem& problem, const Iterate
     const PathLaw truth = path_law(problem.rule, problem.channel, problem.signal.covariance_DD, t);
     const PathLaw other = path_law(problem.rule, problem.channel, iterate.law.covariance_DD, t);
     const Matrix other_drift_DD = forward_drift(other, epsilon), difference_DD = forward_drift(truth, epsilon) - other_drift_DD;
-    return ((truth.map_rate_DD - other_drift_DD * truth.map_DD) * shift_D).squaredNorm() + (difference_DD * truth.spread_DD * difference_DD.transpose()).trace();
+    return ((truth.map_rate_DD - other_drift_DD * truth.map_DD) * shift_D).squaredNorm() +
+           (difference_DD * truth.spread_DD * difference_DD.transpose()).trace();
   };
   DriftSensitivity result = integrated(problem.rule, squared);
   result.lipschitz /= iterate.kl_nats;

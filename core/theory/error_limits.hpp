@@ -12,7 +12,7 @@ struct ErrorLimits {
   double ode_map = 0.0;                  ///< the schedule's transport with ε = 0
   double transport = 0.0;                ///< the configured transport
   double posterior_draw = 0.0;           ///< a draw from x | y: 2 tr P
-  double transport_spread = 0.0;         ///< spread of the configured transport of one y against the posterior's: √(tr Q / tr P); 1 would be right
+  double transport_spread = 0.0;  ///< spread of the configured transport of one y against the posterior's: √(tr Q / tr P); 1 would be right
 };
 ErrorLimits error_limits(const GaussianProblem& problem);
 

@@ -13,10 +13,11 @@ namespace {
 
 Eigen::LLT<Matrix> cholesky(const Matrix& a_DD) {
   const Eigen::LLT<Matrix> factor(a_DD);
-  check<NumericalError>(factor.info() == Eigen::Success && a_DD.allFinite(),
-                        "theory: a covariance is not positive definite (smallest eigenvalue {:g}). Give signals, start and noise variances that are "
-                        "closer to each other, or a smaller theory.over_relaxation.",
-                        a_DD.allFinite() ? least_eigenvalue(a_DD) : std::nan(""));
+  check<NumericalError>(
+      factor.info() == Eigen::Success && a_DD.allFinite(),
+      "theory: a covariance is not positive definite (smallest eigenvalue {:g}). Give signals, start and noise variances that are "
+      "closer to each other, or a smaller theory.over_relaxation.",
+      a_DD.allFinite() ? least_eigenvalue(a_DD) : std::nan(""));
   return factor;
 }
 
@@ -31,14 +32,14 @@ double kl_nats(const Gaussian& p, const Gaussian& q) {
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(symmetric_part(excess_DD), Eigen::EigenvaluesOnly);
   double sum = lower.solve(p.mean_D - q.mean_D).squaredNorm();
   for (const double excess : solver.eigenvalues()) {
-    check<NumericalError>(excess > -1.0, "theory: the Kullback-Leibler divergence of a covariance that is not positive definite is not defined.");
+    check<NumericalError>(excess > -1.0,
+                          "theory: the Kullback-Leibler divergence of a covariance that is not positive definite is not defined.");
     sum -= boost::math::log1pmx(excess);
   }
   return 0.5 * sum;
 }
 
 Matrix optimal_map(const Matrix& p_DD, const Matrix& q_DD) {
-  cholesky(q_DD);
   const Eigen::LLT<Matrix> factor = cholesky(p_DD);
   const Matrix root_DD = square_root(p_DD);
   const Matrix middle_DD = square_root(symmetric_part(root_DD * q_DD * root_DD));

@@ -14,15 +14,16 @@ struct Gaussian {
   Matrix covariance_DD;
 };
 
-/// KL(p ‖ q) = ½ [tr(Q⁻¹P) − D − ln det(Q⁻¹P) + |m_q − m_p|²_{Q⁻¹}] in nats. Computed from the eigenvalues of Q⁻¹P − I, so that values far
-/// below the rounding of each term keep their digits: absolute error about 1e-15 (D + KL) for condition numbers ≤ 1e6.
-/// Throws NumericalError when a covariance is not positive definite.
+/// KL(p ‖ q) = ½ [tr(Q⁻¹P) − D − ln det(Q⁻¹P) + |m_q − m_p|²_{Q⁻¹}] in nats. Computed from the eigenvalues x of Q⁻¹P − I, each with an
+/// error of about 1e-16 times the condition number of Q, so that values far below the rounding of the terms keep their digits. Throws
+/// NumericalError when a covariance is not positive definite.
 double kl_nats(const Gaussian& p, const Gaussian& q);
 
-/// W2(p, q), data units: W2² = |m_p − m_q|² + tr((T − I) P (T − I)ᵀ) with T the optimal map of optimal_map(). Throws NumericalError as above.
+/// W2(p, q), data units: W2² = |m_p − m_q|² + tr((T − I) P (T − I)ᵀ) with T the optimal map of optimal_map(). Throws NumericalError as
+/// above.
 double w2(const Gaussian& p, const Gaussian& q);
 
-/// The symmetric positive definite T with T P T = Q, which moves N(0, P) onto N(0, Q) at the least mean squared distance:
+/// The symmetric T ⪰ 0 with T P T = Q (Q may be singular), which moves N(0, P) onto N(0, Q) at the least mean squared distance:
 /// T = P^−½ (P^½ Q P^½)^½ P^−½.
 Matrix optimal_map(const Matrix& p_DD, const Matrix& q_DD);
 

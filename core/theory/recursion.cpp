@@ -23,12 +23,14 @@ Gaussian step(const GaussianProblem& problem, const Gaussian& iterate) {
   Gaussian next;
   next.mean_D = iterate.mean_D + problem.over_relaxation * gain_DD * (problem.signal.mean_D - iterate.mean_D);
   next.covariance_DD = symmetric_part(iterate.covariance_DD + problem.over_relaxation * gain_DD * missing_DD * gain_DD.transpose());
-  check<NumericalError>(next.mean_D.allFinite() && next.covariance_DD.allFinite(), "theory: the iteration diverged beyond the range of numbers. Lower "
+  check<NumericalError>(next.mean_D.allFinite() && next.covariance_DD.allFinite(),
+                        "theory: the iteration diverged beyond the range of numbers. Lower "
                         "theory.over_relaxation or theory.iterations.");
-  check<NumericalError>(Eigen::LLT<Matrix>(next.covariance_DD).info() == Eigen::Success,
-                        "theory: with over_relaxation = {:g} an iterate's covariance is no longer positive definite (smallest eigenvalue {:g}). Lower "
-                        "theory.over_relaxation; 1 always works.",
-                        problem.over_relaxation, least_eigenvalue(next.covariance_DD));
+  check<NumericalError>(
+      Eigen::LLT<Matrix>(next.covariance_DD).info() == Eigen::Success,
+      "theory: with over_relaxation = {:g} an iterate's covariance is no longer positive definite (smallest eigenvalue {:g}). Lower "
+      "theory.over_relaxation; 1 always works.",
+      problem.over_relaxation, least_eigenvalue(next.covariance_DD));
   return next;
 }
 

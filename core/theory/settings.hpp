@@ -36,8 +36,8 @@ struct TheoryCase {
   std::int64_t iterations = 0;
 };
 
-/// Reads the table [theory] of a file; other tables are left alone. Throws ConfigError, with file and line, on shapes that disagree, covariances that are
-/// not symmetric and positive definite, a singular operator and rules that contradict each other.
+/// Reads the table [theory] of a file; other tables are left alone. Throws ConfigError, with file and line, on shapes that disagree,
+/// covariances that are not symmetric and positive definite, a singular operator and rules that contradict each other.
 TheoryCase read_theory_case(const Config& config);
 TheoryCase read_theory_case(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 

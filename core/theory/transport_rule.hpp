@@ -25,11 +25,11 @@ struct TransportRule {
   Known known = Known::kNothing;
   double epsilon_scale = 0.0;  ///< ε of kLinear and kDiffusion (constant), ε/t of kLinearGrowing
 
-  static TransportRule linear(double epsilon);           ///< α = 1−t, β = t, γ = 0; ε constant
-  static TransportRule linear_growing(double epsilon);   ///< the same, ε(t) = ε t; ε = σ² is the posterior of y = x + σ n
+  static TransportRule linear(double epsilon);          ///< α = 1−t, β = t, γ = 0; ε constant
+  static TransportRule linear_growing(double epsilon);  ///< the same, ε(t) = ε t; ε = σ² is the posterior of y = x + σ n
   static TransportRule stochastic(double epsilon, double gamma_scale = 1.0);  ///< as linear, γ = a t(1−t)
-  static TransportRule trigonometric(double epsilon);    ///< α = cos(πt/2), β = sin(πt/2), γ = 0
-  static TransportRule polynomial(double epsilon, double power);  ///< α = 1−t^p, β = t^p, γ = 0
+  static TransportRule trigonometric(double epsilon);                         ///< α = cos(πt/2), β = sin(πt/2), γ = 0
+  static TransportRule polynomial(double epsilon, double power);              ///< α = 1−t^p, β = t^p, γ = 0
   /// dX = R^½ dW from x to y in its own time t [SCSI, eq. 12, f = 0]: α = 1−t, β = t, γ = √(t(1−t)), z ~ N(0, R).
   static TransportRule diffusion(double epsilon);
   static TransportRule posterior();

@@ -6,6 +6,7 @@ import unittest
 import check_commands
 import check_links
 import check_listings
+import check_citations
 import markdown
 
 
@@ -91,6 +92,15 @@ class Checks(unittest.TestCase):
         complaints, count = check_links.broken_links(self.folder.name)
         self.assertEqual(count, 4)
         self.assertEqual([text.split(":")[1] for text in complaints], ["1", "2", "3"])
+
+    def test_citations_and_entries_must_meet(self):
+        os.makedirs(os.path.join(self.folder.name, "docs", "theory"))
+        self.write("docs/references.bib", "@misc{Known,\n  title = {A}\n}\n@misc{Lonely,\n  title = {B}\n}\n")
+        self.write("docs/theory/page.md", "By [Known, eq. 3] and [Missing2020], not `[Code]` and not [Link](page.md).\n")
+        complaints, count = check_citations.problems(self.folder.name)
+        self.assertEqual(count, 2)
+        self.assertEqual(complaints, ["docs/theory/page.md: [Missing2020] is no entry of docs/references.bib.",
+                                      "docs/references.bib: Lonely is cited by no page of docs/theory."])
 
 
 if __name__ == "__main__":

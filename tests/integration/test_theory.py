@@ -24,8 +24,8 @@ def random_table(seed, dimension, **more):
         matrix = rotation @ numpy.diag(draw.uniform(low, high, dimension)) @ rotation.T
         return ((matrix + matrix.T) / 2).tolist()
 
-    table = {"signal_mean": draw.normal(size=dimension).tolist(), "signal_covariance": covariance(0.2, 3.0), "initial_mean": draw.normal(size=dimension).tolist(),
-             "initial_covariance": covariance(0.2, 3.0), "noise_covariance": covariance(0.2, 2.0)}
+    table = {"signal_mean": draw.normal(size=dimension).tolist(), "signal_covariance": covariance(0.2, 3.0),
+             "initial_mean": draw.normal(size=dimension).tolist(), "initial_covariance": covariance(0.2, 3.0), "noise_covariance": covariance(0.2, 2.0)}
     if more.pop("blurred", False):
         table["operator"] = (numpy.eye(dimension) + 0.3 * draw.normal(size=(dimension, dimension)) / dimension**0.5).tolist()
     return {**table, "iterations": 3, **more}
@@ -60,9 +60,10 @@ class Twin(Theory):
     def test_every_schedule_equals_the_integrated_moments_of_its_sde(self):
         import theory_twin
 
-        cases = [{"interpolant": "linear"}, {"interpolant": "linear", "blurred": True, "epsilon": 0.3}, {"interpolant": "stochastic", "blurred": True},
-                 {"interpolant": "stochastic", "epsilon": 0.1, "gamma_scale": 0.6}, {"interpolant": "trigonometric", "epsilon": 0.2, "blurred": True},
-                 {"interpolant": "polynomial", "power": 3.0, "epsilon": 0.05}, {"interpolant": "fokker_planck", "epsilon": 0.4}, {"interpolant": "fokker_planck"},
+        cases = [{"interpolant": "linear"}, {"interpolant": "linear", "blurred": True, "epsilon": 0.3},
+                 {"interpolant": "stochastic", "blurred": True}, {"interpolant": "stochastic", "epsilon": 0.1, "gamma_scale": 0.6},
+                 {"interpolant": "trigonometric", "epsilon": 0.2, "blurred": True}, {"interpolant": "polynomial", "power": 3.0, "epsilon": 0.05},
+                 {"interpolant": "fokker_planck", "epsilon": 0.4}, {"interpolant": "fokker_planck"},
                  {"interpolant": "linear", "epsilon": 0.7, "epsilon_schedule": "linear", "blurred": True}]
         for seed, more in enumerate(cases):
             with self.subTest(**more):
@@ -143,15 +144,15 @@ class Command(Theory):
         self.assertEqual(len(result["iterates"]), 4)
 
     def test_a_path_that_loses_a_direction_does_not_converge_and_says_so(self):
-        table = {"signal_mean": [1.0], "signal_covariance": [[1.0]], "initial_mean": [0.0], "initial_covariance": [[1.0]], "noise_covariance": [[0.5]],
-                 "operator": [[-1.0]], "iterations": 5}
+        table = {"signal_mean": [1.0], "signal_covariance": [[1.0]], "initial_mean": [0.0], "initial_covariance": [[1.0]],
+                 "noise_covariance": [[0.5]], "operator": [[-1.0]], "iterations": 5}
         (self.work / "case.toml").write_text(as_toml(table))
         self.assertIn("does not converge", program.expect_ok("theory", self.work / "case.toml"))
 
 
 class BadInput(Theory):
-    GOOD = {"signal_mean": [1.0, -2.0], "signal_covariance": [[2.0, 0.6], [0.6, 0.5]], "initial_mean": [0.0, 0.0], "initial_covariance": [[1.0, -0.3], [-0.3, 1.5]],
-            "noise_covariance": [[0.5, 0.0], [0.0, 0.5]]}
+    GOOD = {"signal_mean": [1.0, -2.0], "signal_covariance": [[2.0, 0.6], [0.6, 0.5]], "initial_mean": [0.0, 0.0],
+            "initial_covariance": [[1.0, -0.3], [-0.3, 1.5]], "noise_covariance": [[0.5, 0.0], [0.0, 0.5]]}
 
     def refuse(self, code, fragments, text, *arguments):
         (self.work / "bad.toml").write_text(text)
@@ -168,7 +169,8 @@ class BadInput(Theory):
     def test_covariances_must_be_symmetric_and_positive_definite(self):
         self.refuse_case(["bad.toml:3: theory.signal_covariance must be symmetric", "row 2, column 1 holds 0.6", "Make both the same"],
                          signal_covariance=[[2.0, 0.5], [0.6, 0.5]])
-        self.refuse_case(["bad.toml:5: theory.initial_covariance must be positive definite", "smallest eigenvalue is -1"], initial_covariance=[[1.0, 2.0], [2.0, 1.0]])
+        self.refuse_case(["bad.toml:5: theory.initial_covariance must be positive definite", "smallest eigenvalue is -1"],
+                         initial_covariance=[[1.0, 2.0], [2.0, 1.0]])
         self.refuse_case(["bad.toml:6: theory.noise_covariance must be positive definite"], noise_covariance=[[1.0, 0.0], [0.0, 0.0]])
 
     def test_shapes_must_agree(self):
@@ -196,12 +198,13 @@ class BadInput(Theory):
         self.refuse_case(["theory.iterations must lie between"], iterations=-1)
 
     def test_too_much_over_relaxation_ends_with_the_remedy(self):
-        self.refuse_case(["no longer positive definite", "Lower theory.over_relaxation"], code=5, over_relaxation=30.0, signal_covariance=[[0.01, 0.0], [0.0, 0.01]])
+        self.refuse_case(["no longer positive definite", "Lower theory.over_relaxation"], code=5, over_relaxation=30.0,
+                         signal_covariance=[[0.01, 0.0], [0.0, 0.01]])
 
     def test_sizes_are_checked_before_memory_is_taken(self):
         size = 64
         eye = [[float(i == j) for j in range(size)] for i in range(size)]
-        large = {"signal_mean": [0.0] * size, "signal_covariance": eye, "initial_mean": [0.0] * size, "initial_covariance": eye, "noise_covariance": eye}
+        large = {"signal_mean": [0.0] * size, "signal_covariance": eye, "noise_covariance": eye}
         self.refuse(2, ["theory.iterations must be at most 244 in 64 dimensions"], as_toml({**large, "iterations": 10000}))
         self.refuse(2, ["theory.signal_mean must hold 1 to 64 numbers"], as_toml({**large, "signal_mean": [0.0] * 65}))
 

@@ -1,5 +1,5 @@
-"""The Gaussian iteration written once more in NumPy and SciPy, from the stochastic differential equation itself: mean and covariance of the reverse SDE are
-integrated as they stand, without the matrix that the program's recursion reduces them to."""
+"""The Gaussian iteration written once more in NumPy and SciPy, from the stochastic differential equation itself: mean and covariance of the
+reverse SDE are integrated as they stand, without the matrix that the program's recursion reduces them to."""
 
 import numpy
 import scipy.integrate

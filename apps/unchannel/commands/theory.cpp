@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -35,22 +36,27 @@ std::vector<double> values(const std::vector<theory::Iterate>& iterates, double 
 
 report::Figure figure_of(const theory::Analysis& analysis) {
   using report::Mark, report::Tone, theory::Iterate;
-  report::DecayPanel kl{"", "KL(signal | iterate) [nats]",
-                        {{"this transport", values(analysis.iterates, &Iterate::kl_nats), Tone::kBlue, Mark::kLine},
+  // Short labels: with longer ones gnuplot breaks the legend into rows.
+  report::DecayPanel kl{"",
+                        "KL(signal | iterate) [nats]",
+                        {{"SCSI", values(analysis.iterates, &Iterate::kl_nats), Tone::kBlue, Mark::kLine},
                          {"EM", values(analysis.em, &Iterate::kl_nats), Tone::kOrange, Mark::kLine}}};
-  if (analysis.bound.applies) kl.decays.push_back({"Theorem 1", analysis.bound.kl_nats, Tone::kGrey, Mark::kDashed});
-  report::DecayPanel w2{"", "W2 [data units]",
-                        {{"this transport", values(analysis.iterates, &Iterate::w2), Tone::kBlue, Mark::kLine},
+  if (analysis.bound.applies) kl.decays.push_back({"bound", analysis.bound.kl_nats, Tone::kGrey, Mark::kDashed});
+  report::DecayPanel w2{"",
+                        "W2 [data units]",
+                        {{"SCSI", values(analysis.iterates, &Iterate::w2), Tone::kBlue, Mark::kLine},
                          {"EM", values(analysis.em, &Iterate::w2), Tone::kOrange, Mark::kLine}}};
   return report::decay_figure({kl, w2}, "Distance of the iterates from the signal, by iteration");
 }
 
 void print_iterates(const theory::Analysis& analysis) {
-  const std::size_t count = analysis.iterates.size(), skip = std::max<std::size_t>(1, (count - 1 + kShownIterations - 1) / kShownIterations);
+  const std::size_t count = analysis.iterates.size(),
+                    skip = std::max<std::size_t>(1, (count - 1 + kShownIterations - 1) / kShownIterations);
   fmt::print("         KL [nats]          W2 [data units]\n iterate  transport         EM  transport         EM\n");
   for (std::size_t k = 0; k < count; ++k) {
     if (k % skip != 0 && k + 1 != count) continue;
-    fmt::print("{:8}  {:9.3e}  {:9.3e}  {:9.3e}  {:9.3e}\n", k, analysis.iterates[k].kl_nats, analysis.em[k].kl_nats, analysis.iterates[k].w2, analysis.em[k].w2);
+    fmt::print("{:8}  {:9.3e}  {:9.3e}  {:9.3e}  {:9.3e}\n", k, analysis.iterates[k].kl_nats, analysis.em[k].kl_nats,
+               analysis.iterates[k].w2, analysis.em[k].w2);
   }
 }
 
@@ -66,14 +72,26 @@ void print_rates(const theory::Analysis& analysis) {
   for (Eigen::Index i = 0; i < shown; ++i) {
     fmt::print("  direction {:<20}  {:10.6f}  {:10.6f}\n", i + 1, analysis.contraction.mean_D(i), analysis.contraction.covariance_D(i));
   }
-  if (analysis.uniform) fmt::print("  largest on the way              {:10.6f}  {:10.6f}\n", analysis.uniform->mean, analysis.uniform->covariance);
-  if (analysis.contraction.mean_rate >= 1.0 || analysis.contraction.covariance_rate >= 1.0) {
-    fmt::print("  A factor is not below 1: this iteration does not converge. The path loses a direction that the operator turns over.\n");
+  if (analysis.uniform)
+    fmt::print("  largest on the way              {:10.6f}  {:10.6f}\n", analysis.uniform->mean, analysis.uniform->covariance);
+  const double slowest = std::max(analysis.contraction.mean_rate, analysis.contraction.covariance_rate);
+  if (slowest > 1.0) {
+    fmt::print(
+        "  A factor is above 1: this iteration does not converge. The operator turns a direction over, or over_relaxation is too large.\n");
+  } else if (slowest == 1.0) {
+    fmt::print(
+        "  A factor is 1 to the last digit: a direction stands still. Observations show too little of it, or epsilon is too large.\n");
   }
   const theory::Relaxation& relaxation = analysis.relaxation;
   if (relaxation.largest_stable > 0.0) {
-    fmt::print("over-relaxation: best {:.4g} with the factor {:.6f}, none from {:.4g} on\n", relaxation.best, relaxation.best_rate, relaxation.largest_stable);
+    fmt::print("over-relaxation: best {:.4g} with the factor {:.6f}, none from {:.4g} on\n", relaxation.best, relaxation.best_rate,
+               relaxation.largest_stable);
   }
+}
+
+std::string text(double value) {
+  if (std::isnan(value)) return "undefined";
+  return std::isinf(value) ? "infinite" : fmt::format("{:.4g}", value);
 }
 
 std::string count_text(const std::optional<std::int64_t>& count) {
@@ -86,15 +104,15 @@ void print_bounds(const theory::Analysis& analysis) {
              count_text(to_signal.from_initial), count_text(to_signal.from_observations), count_text(to_signal.by_em));
   const theory::TheoremBound& bound = analysis.bound;
   fmt::print("\nbound: {}\n", bound.reason);
-  fmt::print("  chi {:.4g} over the iterates, {:.4g} locally, {:.4g} to {:.4g} over Gaussians with C >= {:.3g} C*\n", bound.chi.iterates, bound.chi.local,
-             bound.chi.set_lower, bound.chi.set_upper, bound.chi.least_share);
-  fmt::print("  L {:.4g} over the iterates, {:.4g} locally; factor {:.6g} over the iterates, {:.6g} locally\n", bound.iterates.lipschitz, bound.local.lipschitz,
-             bound.rate, bound.local_rate);
+  fmt::print("  chi {} over the iterates, {} locally, {} to {} over Gaussians with C >= {:.3g} C*\n", text(bound.chi.iterates),
+             text(bound.chi.local), text(bound.chi.set_lower), text(bound.chi.set_upper), bound.chi.least_share);
+  fmt::print("  L {} over the iterates, {} locally; factor {} over the iterates, {} locally\n", text(bound.iterates.lipschitz),
+             text(bound.local.lipschitz), text(bound.rate), text(bound.local_rate));
   const theory::ErrorLimits& limits = analysis.limits;
   fmt::print("\nmean squared error of a restoration, all elements, at the fixed point [squared data units]\n");
   fmt::print("  posterior mean {:.6g}, best that keeps the signal's law {:.6g}, ODE {:.6g}, this transport {:.6g}, posterior draw {:.6g}\n",
              limits.posterior_mean, limits.distribution_preserving, limits.ode_map, limits.transport, limits.posterior_draw);
-  fmt::print("  spread of this transport for one observation: {:.3g} of the posterior's\n", limits.transport_spread);
+  fmt::print("  spread of this transport for one observation: {:.3f} of the posterior's\n", limits.transport_spread);
 }
 
 void run_theory(const TheoryArguments& arguments) {

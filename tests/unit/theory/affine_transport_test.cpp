@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/theory/affine_transport.hpp>
@@ -16,33 +17,41 @@ constexpr std::uint64_t kCases = 50;
 /// Two ways to the same gain, which error control of 1e-12 a step leaves within 1e-8.
 void expect_equal(const Matrix& a, const Matrix& b, const std::string& name) { EXPECT_LT(largest(a - b), 1e-8) << name; }
 
+/// The largest deviation of the closed form of `rule` from its integration so far.
+double compared(const TransportRule& rule, const GaussianProblem& problem, const Matrix& covariance, double before) {
+  const auto known = known_gain(rule, problem.channel, covariance);
+  return known ? std::max(before, largest(*known - integrated_gain(rule, problem.channel, covariance))) : INFINITY;
+}
+
 TEST(TransportGain, ClosedFormsEqualTheIntegration) {
+  double worst = 0.0;
   for (std::uint64_t index = 0; index < kCases; ++index) {
     const GaussianProblem problem = random_problem(index, true, false);
-    const Matrix& covariance = problem.initial.covariance_DD;
     const double epsilon = Draw(index).uniform(0.01, 1.0);
-    for (const TransportRule& rule : {TransportRule::linear(epsilon), TransportRule::linear_growing(epsilon), TransportRule::diffusion(epsilon),
-                                      TransportRule::linear(0.0), TransportRule::diffusion(0.0)}) {
-      const auto known = known_gain(rule, problem.channel, covariance);
-      ASSERT_TRUE(known.has_value());
-      expect_equal(*known, integrated_gain(rule, problem.channel, covariance), "case " + std::to_string(index));
+    for (const TransportRule& rule : {TransportRule::linear(epsilon), TransportRule::linear_growing(epsilon),
+                                      TransportRule::diffusion(epsilon), TransportRule::linear(0.0), TransportRule::diffusion(0.0)}) {
+      worst = compared(rule, problem, problem.initial.covariance_DD, worst);
     }
   }
+  EXPECT_LT(worst, 1e-8);
+  std::printf("white noise, %d cases, 5 rules: at most %.1e\n", static_cast<int>(kCases), worst);
 }
 
 TEST(TransportGain, ClosedFormOfTheOdeHoldsForAnyNoise) {
+  double worst = 0.0;
   for (std::uint64_t index = 0; index < kCases; ++index) {
     const GaussianProblem problem = random_problem(index, false, false);
     for (const TransportRule& rule : {TransportRule::linear(0.0), TransportRule::diffusion(0.0)}) {
-      const auto known = known_gain(rule, problem.channel, problem.signal.covariance_DD);
-      ASSERT_TRUE(known.has_value());
-      expect_equal(*known, integrated_gain(rule, problem.channel, problem.signal.covariance_DD), "case " + std::to_string(index));
+      worst = compared(rule, problem, problem.signal.covariance_DD, worst);
     }
   }
+  EXPECT_LT(worst, 1e-8);
+  std::printf("any noise, %d cases, 2 rules: at most %.1e\n", static_cast<int>(kCases), worst);
 }
 
 TEST(TransportGain, IsKnownOnlyWhereItsIntegralIs) {
-  const GaussianProblem white = random_problem(3, true, false), coloured = random_problem(3, false, false), blurred = random_problem(3, true, true);
+  const GaussianProblem white = random_problem(3, true, false), coloured = random_problem(3, false, false),
+                        blurred = random_problem(3, true, true);
   const Matrix& c = white.signal.covariance_DD;
   EXPECT_FALSE(known_gain(TransportRule::stochastic(0.1), white.channel, c));
   EXPECT_FALSE(known_gain(TransportRule::trigonometric(0.0), white.channel, c));
@@ -67,7 +76,8 @@ TEST(TransportGain, OfTheChannelsOwnDiffusionReversedIsThePosteriors) {
     const GaussianProblem problem = random_problem(index, true, false);
     const TransportRule rule = TransportRule::diffusion(0.5 * problem.channel.noise_DD(0, 0));
     const Matrix& covariance = problem.initial.covariance_DD;
-    expect_equal(integrated_gain(rule, problem.channel, covariance), posterior_gain(problem.channel, covariance), "case " + std::to_string(index));
+    expect_equal(integrated_gain(rule, problem.channel, covariance), posterior_gain(problem.channel, covariance),
+                 "case " + std::to_string(index));
   }
 }
 
@@ -99,18 +109,27 @@ class EverySchedule : public testing::TestWithParam<int> {};
 
 TransportRule schedule_number(int number) {
   switch (number) {
-    case 0: return TransportRule::linear(0.1);
-    case 1: return TransportRule::stochastic(0.1, 0.7);
-    case 2: return TransportRule::trigonometric(0.1);
-    case 3: return TransportRule::polynomial(0.1, 3.0);
-    default: return TransportRule::diffusion(0.1);
+    case 0:
+      return TransportRule::linear(0.1);
+    case 1:
+      return TransportRule::stochastic(0.1, 0.7);
+    case 2:
+      return TransportRule::trigonometric(0.1);
+    case 3:
+      return TransportRule::polynomial(0.1, 3.0);
+    default:
+      return TransportRule::diffusion(0.1);
   }
 }
 
 TEST_P(EverySchedule, JoinsSignalAndObservationWithTheRatesItStates) {
   const TransportRule rule = schedule_number(GetParam());
   const SchedulePoint begin = rule.schedule(0.0), end = rule.schedule(1.0);
-  for (const auto& [value, expected] : {std::pair{begin.alpha, 1.0}, {begin.beta, 0.0}, {begin.gamma_squared, 0.0}, {end.alpha, 0.0}, {end.beta, 1.0},
+  for (const auto& [value, expected] : {std::pair{begin.alpha, 1.0},
+                                        {begin.beta, 0.0},
+                                        {begin.gamma_squared, 0.0},
+                                        {end.alpha, 0.0},
+                                        {end.beta, 1.0},
                                         {end.gamma_squared, 0.0}}) {
     EXPECT_NEAR(value, expected, 1e-15);
   }

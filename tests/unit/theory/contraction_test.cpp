@@ -22,7 +22,8 @@ GaussianProblem scalar_problem(double signal, double start, const TransportRule&
 
 double largest_modulus(const Matrix& a) { return Eigen::EigenSolver<Matrix>(a, false).eigenvalues().cwiseAbs().maxCoeff(); }
 
-/// Derivative of step() at the signal by central differences: over means, or over symmetric covariances in the basis of their lower triangles.
+/// Derivative of step() at the signal by central differences: over means, or over symmetric covariances in the basis of their lower
+/// triangles.
 Matrix derivative(const GaussianProblem& problem, bool of_means) {
   const Eigen::Index d = problem.signal.mean_D.size(), count = of_means ? d : d * (d + 1) / 2;
   constexpr double h = 1e-5;
@@ -134,6 +135,8 @@ TEST(Relaxation, IsWhatOverRelaxedIterationsDo) {
   const Relaxation best = relaxation(problem.rule, problem.channel, problem.signal.covariance_DD);
   problem.over_relaxation = best.best;
   EXPECT_NEAR(std::max(largest_modulus(derivative(problem, true)), largest_modulus(derivative(problem, false))), best.best_rate, 1e-5);
+  const Contraction relaxed = contraction(problem.rule, problem.channel, problem.signal.covariance_DD, best.best);
+  EXPECT_NEAR(std::max(relaxed.mean_rate, relaxed.covariance_rate), best.best_rate, 1e-12);
   problem.over_relaxation = 1.001 * best.largest_stable;
   EXPECT_GT(std::max(largest_modulus(derivative(problem, true)), largest_modulus(derivative(problem, false))), 1.0);
 }

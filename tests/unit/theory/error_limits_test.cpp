@@ -35,7 +35,8 @@ TEST(ErrorLimits, AreInTheirOrderAndTheOdeIsNotTheOptimumBehindABlur) {
     problem.rule = TransportRule::linear(0.1);
     const ErrorLimits limits = error_limits(problem);
     EXPECT_LT(limits.posterior_mean, limits.distribution_preserving);
-    EXPECT_LE(limits.distribution_preserving, limits.ode_map * (1.0 + 1e-9));  // equal up to the integration where all directions are shared
+    EXPECT_LE(limits.distribution_preserving,
+              limits.ode_map * (1.0 + 1e-9));  // equal up to the integration where all directions are shared
     EXPECT_LE(limits.distribution_preserving, limits.posterior_draw);
     above = above || limits.ode_map > 1.01 * limits.distribution_preserving;
   }

@@ -19,8 +19,9 @@ TEST(KlNats, EqualsTheTextbookFormula) {
     const Eigen::Index d = 1 + static_cast<Eigen::Index>(index % 8);
     const Gaussian p{draw.normal(d), draw.covariance(d, 0.1, 5.0)}, q{draw.normal(d), draw.covariance(d, 0.1, 5.0)};
     const Vector shift = q.mean_D - p.mean_D;
-    const double expected = 0.5 * ((q.covariance_DD.inverse() * p.covariance_DD).trace() - static_cast<double>(d) + shift.dot(q.covariance_DD.inverse() * shift) +
-                                   std::log(q.covariance_DD.determinant() / p.covariance_DD.determinant()));
+    const double expected =
+        0.5 * ((q.covariance_DD.inverse() * p.covariance_DD).trace() - static_cast<double>(d) +
+               shift.dot(q.covariance_DD.inverse() * shift) + std::log(q.covariance_DD.determinant() / p.covariance_DD.determinant()));
     EXPECT_NEAR(kl_nats(p, q), expected, 1e-12 * (1.0 + expected));  // condition numbers ≤ 50, eight terms
   }
 }
@@ -41,7 +42,8 @@ TEST(W2, OfCommutingCovariancesIsThatOfTheirDirections) {
   Draw draw(3);
   const Matrix rotation = draw.rotation(4);
   const Vector a = Vector::LinSpaced(4, 0.5, 2.0), b = Vector::LinSpaced(4, 3.0, 1.0), shift = draw.normal(4);
-  const Gaussian p{Vector::Zero(4), rotation * a.asDiagonal() * rotation.transpose()}, q{shift, rotation * b.asDiagonal() * rotation.transpose()};
+  const Gaussian p{Vector::Zero(4), rotation * a.asDiagonal() * rotation.transpose()},
+      q{shift, rotation * b.asDiagonal() * rotation.transpose()};
   EXPECT_NEAR(w2(p, q), std::sqrt(shift.squaredNorm() + (a.cwiseSqrt() - b.cwiseSqrt()).squaredNorm()), 1e-13);
 }
 

@@ -35,15 +35,16 @@ class Draw {
   std::mt19937_64 engine_;
 };
 
-/// Signal and start with variances 0.3 to 3 that do not commute; H = I and white noise when `white`, else a noise of its own directions and, when
-/// `blurred`, an H with singular values 0.5 to 1.5 near the identity.
+/// Signal and start with variances 0.3 to 3 that do not commute; H = I and white noise when `white`, else a noise of its own directions
+/// and, when `blurred`, an H with singular values 0.5 to 1.5 near the identity.
 inline GaussianProblem random_problem(std::uint64_t index, bool white, bool blurred) {
   Draw draw(1000 + index);
   const Eigen::Index dimension = 1 + static_cast<Eigen::Index>(index % 8);
   GaussianProblem problem;
   problem.signal = {draw.normal(dimension), draw.covariance(dimension, 0.3, 3.0)};
   problem.initial = {draw.normal(dimension), draw.covariance(dimension, 0.3, 3.0)};
-  problem.channel.noise_DD = white ? Matrix(draw.uniform(0.2, 2.0) * Matrix::Identity(dimension, dimension)) : draw.covariance(dimension, 0.2, 2.0);
+  problem.channel.noise_DD =
+      white ? Matrix(draw.uniform(0.2, 2.0) * Matrix::Identity(dimension, dimension)) : draw.covariance(dimension, 0.2, 2.0);
   problem.channel.operator_DD = Matrix::Identity(dimension, dimension);
   if (blurred) problem.channel.operator_DD += 0.5 * draw.uniform(-1.0, 1.0) * draw.rotation(dimension);
   return problem;

@@ -2,6 +2,7 @@
 
 #include <Eigen/Cholesky>
 #include <algorithm>
+#include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <cmath>
 
 #include <unchannel/theory/theorem.hpp>
@@ -11,7 +12,9 @@
 namespace unchannel::theory::test {
 namespace {
 
-Iterate measured(const GaussianProblem& problem, const Gaussian& law) { return {law, kl_nats(problem.signal, law), w2(problem.signal, law)}; }
+Iterate measured(const GaussianProblem& problem, const Gaussian& law) {
+  return {law, kl_nats(problem.signal, law), w2(problem.signal, law)};
+}
 
 /// A law near the signal: moments moved by about `size` of theirs.
 Iterate nearby(const GaussianProblem& problem, Draw& draw, double size) {
@@ -98,7 +101,8 @@ TEST(DriftSensitivity, InOneDirectionIsTheWorseOfMeanAndVariance) {
     const GaussianProblem problem = scalar_problem(0.7, rule);
     const double h = 1e-4;
     const double of_mean = drift_sensitivity(problem, measured(problem, {Vector::Constant(1, h), problem.signal.covariance_DD})).lipschitz;
-    const double of_variance = drift_sensitivity(problem, measured(problem, {Vector::Zero(1), Matrix::Constant(1, 1, 0.7 * (1.0 + h))})).lipschitz;
+    const double of_variance =
+        drift_sensitivity(problem, measured(problem, {Vector::Zero(1), Matrix::Constant(1, 1, 0.7 * (1.0 + h))})).lipschitz;
     EXPECT_NEAR(local_drift_sensitivity(problem).lipschitz / std::max(of_mean, of_variance), 1.0, 10.0 * h);
   }
 }
@@ -117,10 +121,25 @@ TEST(DriftSensitivity, LocallyBoundsNearbyLawsAndIsApproached) {
   }
 }
 
+TEST(DriftSensitivity, HoldsForAVarianceFarBelowTheNoise) {
+  // One direction, linear path: F = (t − ε)/(c + t²); adaptive quadrature of the same integral, split where the integrand lives.
+  const double c = 1e-4, other = 1.1e-4, shift = 1e-3, epsilon = 0.1;
+  const GaussianProblem problem = scalar_problem(c, TransportRule::linear(epsilon));
+  const Iterate law = measured(problem, {Vector::Constant(1, shift), Matrix::Constant(1, 1, other)});
+  const auto squared = [&](double t) {
+    const double f = (t - epsilon) / (c + t * t), f_other = (t - epsilon) / (other + t * t);
+    return std::pow(f_other * shift, 2) + std::pow(f - f_other, 2) * (c + t * t);
+  };
+  using Quadrature = boost::math::quadrature::gauss_kronrod<double, 61>;
+  const double integral = Quadrature::integrate(squared, 0.0, 0.1, 15, 1e-12) + Quadrature::integrate(squared, 0.1, 1.0, 15, 1e-12);
+  EXPECT_NEAR(drift_sensitivity(problem, law).lipschitz / (integral / law.kl_nats), 1.0, 1e-6);
+}
+
 TEST(DriftSensitivity, ThatEpsilonCannotPayForIsInfinite) {
   GaussianProblem problem = random_problem(3, true, true);
   const Iterate start = measured(problem, problem.initial);
-  problem.rule = TransportRule::of(TransportRule::linear(0.0).schedule, [](double t) { return 0.3 * (1.0 - t); });  // zero at t = 1, where drifts differ
+  problem.rule = TransportRule::of(TransportRule::linear(0.0).schedule,
+                                   [](double t) { return 0.3 * (1.0 - t); });  // zero at t = 1, where drifts differ
   EXPECT_TRUE(std::isinf(local_drift_sensitivity(problem).drift_term));
   EXPECT_TRUE(std::isinf(drift_sensitivity(problem, start).drift_term));
   problem.rule = TransportRule::linear_growing(0.3);  // zero at t = 0, where the place alone tells the velocity, whatever the law
@@ -169,6 +188,11 @@ TEST(Theorem1, SaysWhyItDoesNotApply) {
   EXPECT_FALSE(bound.applies);
   EXPECT_NE(bound.reason.find("is not below 4 epsilon/chi"), std::string::npos);
   EXPECT_EQ(bound.kl_nats.size(), 4U);
+  problem.rule = TransportRule::posterior();
+  problem.over_relaxation = 1.1;
+  bound = theorem_bound(problem, iterate(problem, 3));
+  EXPECT_FALSE(bound.applies);
+  EXPECT_NE(bound.reason.find("over_relaxation"), std::string::npos);
 }
 
 }  // namespace
