@@ -2,9 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/erfinv.h>
-#include <ATen/ops/maximum.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,11 +17,11 @@ constexpr double kSlowest = 0.02, kFastest = 60;  // −ln ρ times the span of 
 
 /// The fit at one rate.
 struct Fit {
-  double decay = 0;          ///< −ln ρ
-  at::Tensor amplitude_C;    ///< a
+  double decay = 0;        ///< −ln ρ
+  at::Tensor amplitude_C;  ///< a
   at::Tensor residual_KC;
   double rss = 0;
-  double sxx = 0;            ///< squared scatter of the regressor
+  double sxx = 0;  ///< squared scatter of the regressor
 };
 
 double total(const at::Tensor& values) { return values.sum().item<double>(); }
@@ -52,12 +50,43 @@ double inflation(const at::Tensor& residual_KC) {
 /// z with P(|N(0, 1)| > z) = level.
 double two_sided(double level) { return std::sqrt(2.0) * at::erfinv(at::tensor({1.0 - level}, at::kDouble)).item<double>(); }
 
-/// Length over the figures of each coordinate.
-at::Tensor lengths(const at::Tensor& change_C, const at::Tensor& law_KQS) { return change_C.view({law_KQS.size(1), law_KQS.size(2)}).norm(2, {1}); }
+/// Length over the figures of each coordinate, the longest.
+double longest(const at::Tensor& change_C, const at::Tensor& law_KQS) {
+  return change_C.view({law_KQS.size(1), law_KQS.size(2)}).norm(2, {1}).max().item<double>();
+}
 
 std::vector<double> numbers(const at::Tensor& values) {
   const at::Tensor flat = values.contiguous();
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+}
+
+std::vector<Fit> fits_over_rates(const std::vector<double>& outer_K, const at::Tensor& centred_KC) {
+  const double span = outer_K.back() - outer_K.front();
+  const at::Tensor since_K = at::tensor(outer_K, at::kDouble) - outer_K.front();
+  std::vector<Fit> fits;
+  for (int i = 0; i < kRates; ++i)
+    fits.push_back(fit_at(kSlowest / span * std::pow(kFastest / kSlowest, i / (kRates - 1.0)), since_K, centred_KC));
+  return fits;
+}
+
+/// Upper limit of the share of the open gap that a change closes: its part against the gap. Infinite where no gap stands out of the noise.
+double closing_limit(const at::Tensor& change_C, double error, const OpenGap& open) {
+  const at::Tensor gap_C = open.gap_QS.reshape({-1});
+  const double squared = total(gap_C.square()), open_squared = squared - open.squared_noise;
+  if (open_squared <= 0) return std::numeric_limits<double>::infinity();
+  return std::max(0.0, (1.96 * error * std::sqrt(squared) - total(change_C * gap_C)) / open_squared);
+}
+
+/// What one possible rate says of the time ahead widens the limits.
+void widen(Contraction& result, const Fit& fit, double unit, double z, const at::Tensor& law_KQS, const OpenGap& open) {
+  const double left = std::exp(-fit.decay * (result.outer_end - result.outer_begin)), gain = left * (1 - left);
+  const at::Tensor change_C = fit.amplitude_C * gain;
+  const double change = longest(change_C, law_KQS), error = gain * std::sqrt(unit / fit.sxx);
+  result.rate_low = std::min(result.rate_low, std::exp(-fit.decay));
+  result.rate_high = std::max(result.rate_high, std::exp(-fit.decay));
+  result.ahead_low = std::min(result.ahead_low, std::max(0.0, change - z * error));
+  result.ahead_high = std::max(result.ahead_high, change + z * error);
+  result.closing_high = std::max(result.closing_high, closing_limit(change_C, error, open));
 }
 
 }  // namespace
@@ -67,20 +96,20 @@ double Contraction::iterations_to(double tolerance) const {
   return rate < 1 ? std::log(remaining / tolerance) / -std::log(rate) : std::numeric_limits<double>::infinity();
 }
 
-Contraction fit_contraction(const std::vector<double>& outer_K, const at::Tensor& law_KQS) {
+Contraction fit_contraction(const std::vector<double>& outer_K, const at::Tensor& law_KQS, const OpenGap& open) {
   const auto K = static_cast<std::int64_t>(outer_K.size());
-  check<ShapeError>(K >= 6 && law_KQS.dim() == 3 && law_KQS.size(0) == K && law_KQS.size(1) > 0 && std::ranges::is_sorted(outer_K) && outer_K.back() > outer_K.front(),
-                    "diagnostics: a contraction is fitted to at least 6 evaluations [K, Q, S] at rising outer iterations.");
-  const double span = outer_K.back() - outer_K.front();
-  const at::Tensor since_K = at::tensor(outer_K, at::kDouble) - outer_K.front();
+  check<ShapeError>(
+      K >= 6 && law_KQS.dim() == 3 && law_KQS.size(0) == K && law_KQS.size(1) > 0 && std::ranges::is_sorted(outer_K) &&
+          outer_K.back() > outer_K.front() && open.gap_QS.sizes() == law_KQS.sizes().slice(1),
+      "diagnostics: a contraction is fitted to at least 6 evaluations [K, Q, S] at rising outer iterations and a gap [Q, S].");
   const at::Tensor law_KC = law_KQS.to(at::kDouble).reshape({K, -1}), centred_KC = law_KC - law_KC.mean(0);
   const auto C = static_cast<double>(law_KC.size(1));
-  std::vector<Fit> fits;
-  for (int i = 0; i < kRates; ++i) fits.push_back(fit_at(kSlowest / span * std::pow(kFastest / kSlowest, i / (kRates - 1.0)), since_K, centred_KC));
+  const std::vector<Fit> fits = fits_over_rates(outer_K, centred_KC);
   const auto best = std::ranges::min_element(fits, {}, &Fit::rss);
+  const bool drifts = best == fits.begin();
 
-  const double freedom = C * (static_cast<double>(K) - 2) - 1;
-  const double variance = std::max(best->rss / freedom, 1e-30), correlated = inflation(best->residual_KC), unit = variance * correlated;
+  const double freedom = C * (static_cast<double>(K) - 2) - 1, variance = std::max(best->rss / freedom, 1e-30);
+  const double unit = variance * inflation(best->residual_KC);
   const double student = 1.96 + 2.4 / freedom;  // 97.5 % point of Student's t, within 3 % from 5 degrees of freedom on
   const double z = two_sided(0.05 / C) * student / 1.96;
 
@@ -91,24 +120,18 @@ Contraction fit_contraction(const std::vector<double>& outer_K, const at::Tensor
   result.jitter = std::sqrt(variance);
   // Under no movement the sum of squares that C amplitudes and a rate take is about χ² with C + 1 degrees of freedom.
   result.moved = (total(centred_KC.square()) - best->rss) / unit > C + 1 + 2.33 * std::sqrt(2 * (C + 1)) + 2;
-  const bool drifts = best == fits.begin();
-  result.rate = drifts || !result.moved ? 1 : std::exp(-best->decay);
-  result.remaining = drifts ? std::numeric_limits<double>::infinity() : lengths(best->amplitude_C, law_KQS).max().item<double>() * std::exp(-best->decay * span);
-  result.rate_low = result.rate_high = result.rate;
+  result.remaining = drifts ? std::numeric_limits<double>::infinity()
+                            : longest(best->amplitude_C, law_KQS) * std::exp(-best->decay * (result.outer_end - result.outer_begin));
+  result.rate = result.rate_low = result.rate_high = std::exp(-best->decay);
   result.ahead_low = std::numeric_limits<double>::infinity();
-  at::Tensor ahead_Q = at::zeros({law_KQS.size(1)}, at::kDouble);
-  for (auto fit = fits.begin(); fit != fits.end(); ++fit) {
-    if (result.moved && (fit->rss - best->rss) / unit > student * student) continue;  // what does not move has no rate: all remain possible
-    result.rate_low = std::min(result.rate_low, std::exp(-fit->decay));
-    result.rate_high = std::max(result.rate_high, fit == fits.begin() ? 1 : std::exp(-fit->decay));
-    const double gain = std::exp(-fit->decay * span) * (1 - std::exp(-fit->decay * span));
-    const double error = gain * std::sqrt(unit / fit->sxx);
-    const at::Tensor change_Q = lengths(fit->amplitude_C * gain, law_KQS);
-    result.ahead_low = std::min(result.ahead_low, std::max(0.0, change_Q.max().item<double>() - z * error));
-    ahead_Q = at::maximum(ahead_Q, change_Q + z * error);
+  result.ahead_high = result.closing_high = 0;
+  for (const Fit& fit : fits) {
+    // What does not move has no rate: all of them remain possible.
+    if (!result.moved || (fit.rss - best->rss) / unit <= student * student) widen(result, fit, unit, z, law_KQS, open);
   }
-  result.ahead_high = ahead_Q.max().item<double>();
-  result.ahead_high_Q = numbers(ahead_Q);
+  if (result.rate_high >= std::exp(-fits.front().decay)) result.rate_high = 1;  // a steady drift
+  if (drifts || !result.moved) result.rate = 1;
+
   const auto most = best->amplitude_C.abs().argmax().item<std::int64_t>();
   result.outer_K = outer_K;
   result.moving_K = numbers(law_KC.select(1, most));

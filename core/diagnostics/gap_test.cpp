@@ -73,9 +73,10 @@ struct LearntLaw {
   Latents latents;
 };
 
-/// Mean of the contrasts of F(Φ(y_A)) with y_B and of F(Φ(y_B)) with y_A. Never a row with itself; what two samples differ by chance enters both with
-/// opposite signs and drops out as far as restorations follow their observations.
-at::Tensor crossed_contrast(const GapTestCase& test, const ContrastCoordinates& coordinates, const Observed& a, const Observed& b, RandomKey key) {
+/// Mean of the contrasts of F(Φ(y_A)) with y_B and of F(Φ(y_B)) with y_A. Never a row with itself; what two samples differ by chance enters
+/// both with opposite signs and drops out as far as restorations follow their observations.
+at::Tensor crossed_contrast(const GapTestCase& test, const ContrastCoordinates& coordinates, const Observed& a, const Observed& b,
+                            RandomKey key) {
   const auto again = [&](const Observed& from, RandomKey own) {
     return coordinates(simulate_again(test, restore(test, from, own.derive(1)), from, kResamples, own.derive(2)));
   };
@@ -90,8 +91,8 @@ Observed rows_between(const Observed& rows, std::int64_t begin, std::int64_t end
 }
 
 /// The contrast in a world where x̂ are true signals, of which A and B rows are observed.
-at::Tensor simulated_contrast(const GapTestCase& test, const LearntLaw& law, const ContrastCoordinates& coordinates, std::int64_t A, std::int64_t B,
-                              RandomKey key) {
+at::Tensor simulated_contrast(const GapTestCase& test, const LearntLaw& law, const ContrastCoordinates& coordinates, std::int64_t A,
+                              std::int64_t B, RandomKey key) {
   const at::Tensor index_N = draw_indices(key.derive(1), 0, 0, A + B, law.x_ND.size(0));
   const Observed world =
       simulate(test, law.x_ND.index_select(0, index_N), latents_at(law.latents, index_N), key.derive(2), at::arange(A + B, at::kLong));
@@ -126,12 +127,13 @@ double detection_power(const at::Tensor& contrast_RQJ, double standard_error, do
 
 GapTest test_gap(const GapTestCase& test, const GapTestOptions& options) {
   const at::NoGradGuard no_grad;
-  check<ConfigError>(options.replicas >= 20, "diagnostics: verdict.replicas = {}: no p-value below 0.05 can come of fewer than 20.", options.replicas);
+  check<ConfigError>(options.replicas >= 20, "diagnostics: verdict.replicas = {}: no p-value below 0.05 can come of fewer than 20.",
+                     options.replicas);
   const Observed known = observed_of(test.known), early_stop = observed_of(test.early_stop), held_out = observed_of(test.test);
   const at::Tensor known_ND = valid_rows(known.y_ND, known.weight_N);
   for (const Observed* rows : {&known, &early_stop, &held_out}) {
-    check<ShapeError>(valid_rows(rows->y_ND, rows->weight_N).size(0) >= kLeastRows, "diagnostics: the gap is tested with at least {} rows of each split.",
-                      kLeastRows);
+    check<ShapeError>(valid_rows(rows->y_ND, rows->weight_N).size(0) >= kLeastRows,
+                      "diagnostics: the gap is tested with at least {} rows of each split.", kLeastRows);
   }
 
   const at::Tensor x_known_ND = restore(test, known, test.key.derive(1));
@@ -141,8 +143,8 @@ GapTest test_gap(const GapTestCase& test, const GapTestOptions& options) {
   const ContrastFilter filter = choose_filter(quantile_contrast(coordinates(again_ND), coordinates(known_ND)), seen_error);
   const double observed = filter.along(crossed_contrast(test, coordinates, early_stop, held_out, test.key.derive(3)));
 
-  // The fit follows its training rows, whose chance the simulated worlds do not repeat: there are fewer held-out rows in these, as many as give the
-  // same scatter, 1/N' = 1/N + 1/(training rows).
+  // The fit follows its training rows, whose chance the simulated worlds do not repeat: there are fewer held-out rows in these, as many as
+  // give the same scatter, 1/N' = 1/N + 1/(training rows).
   const std::int64_t A = early_stop.y_ND.size(0), B = held_out.y_ND.size(0);
   const auto fewer = [&](std::int64_t rows) {
     const auto trained = static_cast<double>(test.training_rows);
@@ -165,7 +167,8 @@ GapTest test_gap(const GapTestCase& test, const GapTestOptions& options) {
   result.fit_gap = gap_R.mean().item<double>() / unit;
   result.excess = result.gap - result.fit_gap;
   result.error = gap_R.std().item<double>() / unit;
-  result.p_value = (1.0 + static_cast<double>(gap_R.ge(observed).sum().item<std::int64_t>())) / (1.0 + static_cast<double>(options.replicas));
+  result.p_value =
+      (1.0 + static_cast<double>(gap_R.ge(observed).sum().item<std::int64_t>())) / (1.0 + static_cast<double>(options.replicas));
   result.power = detection_power(contrast_RQJ, seen_error, options.margin, test.key.derive(5));
   return result;
 }

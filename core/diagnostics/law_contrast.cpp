@@ -20,9 +20,9 @@ at::Tensor shapes_of(const at::Tensor& rows_NQ) {
   const auto N = static_cast<double>(rows_NQ.size(0));
   const at::Tensor s_N = 2.0 * (at::arange(rows_NQ.size(0), at::kDouble) + 0.5) / N - 1.0;
   const at::Tensor square_N = s_N.square();
-  const at::Tensor polynomials_NJ = at::stack({at::ones_like(s_N), std::sqrt(3.0) * s_N, std::sqrt(5.0) * (1.5 * square_N - 0.5),
-                                               std::sqrt(7.0) * s_N * (2.5 * square_N - 1.5)},
-                                              1);
+  const at::Tensor polynomials_NJ = at::stack(
+      {at::ones_like(s_N), std::sqrt(3.0) * s_N, std::sqrt(5.0) * (1.5 * square_N - 0.5), std::sqrt(7.0) * s_N * (2.5 * square_N - 1.5)},
+      1);
   return std::get<0>(rows_NQ.sort(0)).t().matmul(polynomials_NJ) / N;
 }
 
@@ -46,7 +46,8 @@ ContrastFilter choose_filter(const at::Tensor& contrast_QJ, double standard_erro
   return filter;
 }
 
-ContrastCoordinates::ContrastCoordinates(const at::Tensor& observed_ND, const at::Tensor& simulated_MD) : whitened_(observed_ND, kMostCoordinates) {
+ContrastCoordinates::ContrastCoordinates(const at::Tensor& observed_ND, const at::Tensor& simulated_MD)
+    : whitened_(observed_ND, kMostCoordinates) {
   const at::Tensor simulated_MQ = whitened_(simulated_MD);
   check<DataError>(simulated_MQ.isfinite().all().item<bool>(), "diagnostics: simulated observations hold NaN or infinity.");
   const at::Tensor centred_MQ = simulated_MQ - simulated_MQ.mean(0);

@@ -17,14 +17,22 @@ namespace {
 /// The point of a line; false where the line is none or holds figures that are not finite, which JSON writes as null.
 bool read_point(const nlohmann::json& line, TrajectoryPoint& point) {
   if (!line.is_object() || !line.contains("law_mean_gap")) return false;
-  const auto finite = [](const nlohmann::json& values) { return std::ranges::all_of(values, [](const auto& value) { return value.is_number(); }); };
-  for (const char* key : {"step", "outer_iterations", "learning_rate", "gap_excess_relative", "held_out_residual_rms", "training_rows_residual_rms"}) {
+  const auto finite = [](const nlohmann::json& values) {
+    return std::ranges::all_of(values, [](const auto& value) { return value.is_number(); });
+  };
+  for (const char* key :
+       {"step", "outer_iterations", "learning_rate", "gap_excess_relative", "held_out_residual_rms", "training_rows_residual_rms"}) {
     if (!line.contains(key) || !line[key].is_number()) return false;
   }
   if (!finite(line["law_mean_gap"]) || !finite(line["law_spread_gap"])) return false;
   const double held_out = line["held_out_residual_rms"], seen = line["training_rows_residual_rms"];
-  point = {line["step"], line["outer_iterations"], line["learning_rate"], line["gap_excess_relative"], seen > 0 ? held_out / seen - 1 : 0.0,
-           line["law_mean_gap"], line["law_spread_gap"]};
+  point = {line["step"],
+           line["outer_iterations"],
+           line["learning_rate"],
+           line["gap_excess_relative"],
+           seen > 0 ? held_out / seen - 1 : 0.0,
+           line["law_mean_gap"],
+           line["law_spread_gap"]};
   return true;
 }
 
@@ -56,7 +64,8 @@ std::vector<TrajectoryPoint> outer_window(const std::vector<TrajectoryPoint>& po
 
 at::Tensor law_of(const std::vector<TrajectoryPoint>& points) {
   std::vector<at::Tensor> laws;
-  for (const TrajectoryPoint& point : points) laws.push_back(at::stack({at::tensor(point.mean_gap_Q, at::kDouble), at::tensor(point.spread_gap_Q, at::kDouble)}, 1));
+  for (const TrajectoryPoint& point : points)
+    laws.push_back(at::stack({at::tensor(point.mean_gap_Q, at::kDouble), at::tensor(point.spread_gap_Q, at::kDouble)}, 1));
   return at::stack(laws);
 }
 

@@ -12,26 +12,25 @@
 namespace unchannel::metrics {
 namespace {
 
-/// The `count` leading principal directions of centred rows, [D, count], from the smaller of the two Gram matrices.
-at::Tensor leading_directions(const at::Tensor& centred_ND, std::int64_t count) {
-  const std::int64_t N = centred_ND.size(0), D = centred_ND.size(1);
-  if (D <= N) return std::get<1>(at::linalg_eigh(centred_ND.t().matmul(centred_ND))).slice(1, D - count, D);
-  const at::Tensor vectors_NK = std::get<1>(at::linalg_eigh(centred_ND.matmul(centred_ND.t()))).slice(1, N - count, N);
-  return std::get<0>(at::linalg_qr(centred_ND.t().matmul(vectors_NK)));
-}
-
 /// Directions [D, Q], orthonormal.
 at::Tensor directions_of(const at::Tensor& centred_ND, std::int64_t Q, RandomKey key) {
   const std::int64_t D = centred_ND.size(1);
-  if (Q == D) return leading_directions(centred_ND, D);
+  if (Q == D) return principal_directions(centred_ND, D);
   const std::int64_t leading = (Q + 1) / 2;
-  const at::Tensor leading_DK = leading_directions(centred_ND, leading);
+  const at::Tensor leading_DK = principal_directions(centred_ND, leading);
   if (leading == Q) return leading_DK;
   const at::Tensor random_DR = fixed_directions(D, Q - leading, key).to(at::kDouble).t();
   return std::get<0>(at::linalg_qr(at::cat({leading_DK, random_DR}, 1)));
 }
 
 }  // namespace
+
+at::Tensor principal_directions(const at::Tensor& centred_ND, std::int64_t count) {
+  const std::int64_t N = centred_ND.size(0), D = centred_ND.size(1);
+  if (D <= N) return std::get<1>(at::linalg_eigh(centred_ND.t().matmul(centred_ND))).slice(1, D - count, D);
+  const at::Tensor vectors_NK = std::get<1>(at::linalg_eigh(centred_ND.matmul(centred_ND.t()))).slice(1, N - count, N);
+  return std::get<0>(at::linalg_qr(centred_ND.t().matmul(vectors_NK)));
+}
 
 WhitenedCoordinates::WhitenedCoordinates(const at::Tensor& observed_ND, std::int64_t most, RandomKey key) {
   check<ShapeError>(observed_ND.dim() == 2 && observed_ND.size(0) >= 8 && observed_ND.size(1) >= 1 && most >= 1,
@@ -49,8 +48,8 @@ WhitenedCoordinates::WhitenedCoordinates(const at::Tensor& observed_ND, std::int
 }
 
 at::Tensor WhitenedCoordinates::operator()(const at::Tensor& rows_BD) const {
-  check<ShapeError>(rows_BD.dim() == 2 && rows_BD.size(1) == mean_D_.size(0), "metrics: rows must be [B, {}] like those the coordinates are made from.",
-                    mean_D_.size(0));
+  check<ShapeError>(rows_BD.dim() == 2 && rows_BD.size(1) == mean_D_.size(0),
+                    "metrics: rows must be [B, {}] like those the coordinates are made from.", mean_D_.size(0));
   return (rows_BD.to(at::kCPU, at::kDouble) - mean_D_).matmul(map_DQ_);
 }
 

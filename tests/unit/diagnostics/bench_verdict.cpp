@@ -1,6 +1,7 @@
 // The error rates of the verdict: trains the runs of verdict_study.cpp and counts what is said of them.
 //
-// usage: bench_verdict [RUNS] [FIRST_SEED]     RUNS of each kind, the registered 50 without it; FIRST_SEED: other seeds than the registered ones
+// usage: bench_verdict [RUNS] [FIRST_SEED]     RUNS of each kind, the registered 50 without it; FIRST_SEED: other seeds than the registered
+// ones
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
@@ -44,7 +45,8 @@ Count count(const verdict_study::Case& study, std::uint64_t first, std::uint64_t
 void print_row(const verdict_study::Case& study, const Count& result, std::uint64_t runs) {
   using diagnostics::Word;
   fmt::print("| {} | {} |", study.name, runs);
-  for (const Word word : {Word::kConverged, Word::kStillContracting, Word::kStalled, Word::kOverIterated, Word::kUnexplained, Word::kCannotTell}) {
+  for (const Word word :
+       {Word::kConverged, Word::kStillContracting, Word::kStalled, Word::kOverIterated, Word::kUnexplained, Word::kCannotTell}) {
     const auto found = result.words.find(word);
     fmt::print(" {} |", found == result.words.end() ? 0 : found->second);
   }
@@ -59,9 +61,12 @@ int main(int argc, char** argv) {
   const std::uint64_t runs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : verdict_study::kRegisteredRuns;
   const std::uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
   try {
-    fmt::print("| runs | number | converged | still contracting | stalled | over-iterated | does not explain | cannot tell | median p | mean gap | mean power | "
-               "processor time a run |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
-    for (const verdict_study::Case& study : verdict_study::cases()) print_row(study, count(study, first > 0 ? first : study.first_seed, runs), runs);
+    fmt::print(
+        "| runs | number | converged | still contracting | stalled | over-iterated | does not explain | cannot tell | median p | mean gap "
+        "| mean power | "
+        "processor time a run |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    for (const verdict_study::Case& study : verdict_study::cases())
+      print_row(study, count(study, first > 0 ? first : study.first_seed, runs), runs);
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench_verdict: {}\n", error.what());
     return 1;

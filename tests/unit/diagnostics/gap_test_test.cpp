@@ -55,7 +55,9 @@ ObservationBatch observed(std::int64_t rows, double variance, RandomKey key) {
 
 /// The exact variance-preserving map for a prior of `variance` and the channel's noise: the fixed point of the iteration.
 Restore exact_map(double variance, double sigma) {
-  return [gain = std::sqrt(variance / (variance + sigma * sigma))](const at::Tensor& y_ND, const Latents&, RandomKey, const at::Tensor&) { return gain * y_ND; };
+  return [gain = std::sqrt(variance / (variance + sigma * sigma))](const at::Tensor& y_ND, const Latents&, RandomKey, const at::Tensor&) {
+    return gain * y_ND;
+  };
 }
 
 GapTestCase exact_case(const Channel& channel, double variance, double sigma, RandomKey key, std::int64_t rows) {
@@ -76,9 +78,11 @@ TEST(GapTest, PValuesAreUniformWhenTheSimulatorIsRight) {
     p.push_back(test_gap(exact_case(channel, 1, 1, RandomKey(seed), 64), {.replicas = 39}).p_value);
   std::ranges::sort(p);
   double distance = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) distance = std::max(distance, std::abs(p[i] - (static_cast<double>(i) + 0.5) / 150) - 0.5 / 40);
+  for (std::size_t i = 0; i < p.size(); ++i)
+    distance = std::max(distance, std::abs(p[i] - (static_cast<double>(i) + 0.5) / 150) - 0.5 / 40);
   EXPECT_LT(distance, 1.63 / std::sqrt(150.0));  // Kolmogorov and Smirnov at 1 %, beyond the steps of 1/40
-  EXPECT_LE(std::ranges::count_if(p, [](double value) { return value < 0.05; }), 14);  // 0.025 of 150 expected, 0.05 allowed: 7.5 + 2.4 deviations
+  EXPECT_LE(std::ranges::count_if(p, [](double value) { return value < 0.05; }),
+            14);  // 0.025 of 150 expected, 0.05 allowed: 7.5 + 2.4 deviations
 }
 
 TEST(GapTest, NoiseTooLargeForTheDataIsFound) {
@@ -97,7 +101,9 @@ TEST(GapTest, NoiseTooLargeForTheDataIsFound) {
 
 TEST(GapTest, PowerGrowsWithTheMarginAndTheRows) {
   const Awgn channel;
-  const auto power = [&](double margin, std::int64_t rows) { return test_gap(exact_case(channel, 1, 1, RandomKey(5), rows), {.margin = margin}).power; };
+  const auto power = [&](double margin, std::int64_t rows) {
+    return test_gap(exact_case(channel, 1, 1, RandomKey(5), rows), {.margin = margin}).power;
+  };
   EXPECT_GE(power(0.3, 512), 0.95);
   EXPECT_LT(power(0.01, 512), 0.3);
   EXPECT_LT(power(0.1, 32), 0.5);
@@ -116,7 +122,9 @@ TEST(GapTest, RefusesTooFewRowsAndReplicasAndRestorationsThatAreNotFinite) {
   EXPECT_THROW(test_gap(exact_case(channel, 1, 1, RandomKey(1), 31), {}), ShapeError);
   EXPECT_THROW(test_gap(exact_case(channel, 1, 1, RandomKey(1), 64), {.replicas = 19}), ConfigError);
   GapTestCase diverged = exact_case(channel, 1, 1, RandomKey(1), 64);
-  diverged.restore = [](const at::Tensor& y_ND, const Latents&, RandomKey, const at::Tensor&) { return y_ND * std::numeric_limits<double>::infinity(); };
+  diverged.restore = [](const at::Tensor& y_ND, const Latents&, RandomKey, const at::Tensor&) {
+    return y_ND * std::numeric_limits<double>::infinity();
+  };
   EXPECT_THROW(test_gap(diverged, {}), NumericalError);
 }
 

@@ -23,7 +23,7 @@ TEST(QuantileContrast, OfAShiftAndAStretchIsThatOfTheNormalLaw) {
   y_NQ.select(1, 0).add_(0.3);
   y_NQ.select(1, 1).mul_(1.2);
   const at::Tensor contrast_QJ = quantile_contrast(y_NQ, x_NQ);
-  // ∫ Φ⁻¹(u) √3 (2u − 1) du = √(3/π) for the normal law [Hosking1990]; 20,000 draws estimate it to 0.7 %.
+  // ∫ Φ⁻¹(u) √3 (2u − 1) du = √(3/π) for the normal law (Hosking 1990); 20,000 draws estimate it to 0.7 %.
   EXPECT_NEAR(contrast_QJ[0][0].item<double>(), 0.3, 1e-9);
   EXPECT_NEAR(contrast_QJ[0][1].item<double>(), 0.0, 1e-9);
   EXPECT_NEAR(contrast_QJ[1][1].item<double>(), 0.2 * std::sqrt(3 / M_PI), 0.004);
@@ -32,7 +32,8 @@ TEST(QuantileContrast, OfAShiftAndAStretchIsThatOfTheNormalLaw) {
 
 TEST(QuantileContrast, SeesATailThatMeanAndWidthDoNot) {
   const at::Tensor x_NQ = normals(50000, 1, 2), heavy_NQ = normals(50000, 1, 3).sinh();
-  const at::Tensor alike_NQ = heavy_NQ * (quantile_contrast(x_NQ, at::zeros({1, 1}, at::kDouble))[0][1] / quantile_contrast(heavy_NQ, at::zeros({1, 1}, at::kDouble))[0][1]);
+  const at::Tensor alike_NQ = heavy_NQ * (quantile_contrast(x_NQ, at::zeros({1, 1}, at::kDouble))[0][1] /
+                                          quantile_contrast(heavy_NQ, at::zeros({1, 1}, at::kDouble))[0][1]);
   const at::Tensor contrast_QJ = quantile_contrast(alike_NQ, x_NQ);
   EXPECT_NEAR(contrast_QJ[0][1].item<double>(), 0, 1e-6);
   EXPECT_GT(contrast_QJ[0][3].item<double>(), 0.05);

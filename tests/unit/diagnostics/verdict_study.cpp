@@ -122,13 +122,13 @@ TrainSettings settings_of(const Case& study, const std::string& observations, st
 const std::vector<Case>& cases() {
   const std::vector<double> flat(kDimension / 2 + 1, 1.0), narrow = gaussian_gains(0.6);
   static const std::vector<Case> all = {
-      {"right simulator, Gaussian signals", Expected::kConverged, 1001, flat, 0.7, flat, 0.7, 6},
-      {"right simulator, signals of two humps", Expected::kConverged, 2001, flat, 0.7, flat, 0.7, 6, true},
-      {"right simulator, stopped too early", Expected::kNoClaim, 3001, flat, 0.7, flat, 0.7, 6, false, true},
-      {"noise 20 % too large, half of the directions without signal", Expected::kUnexplained, 4001, flat, 0.7, flat, 0.84, 6},
-      {"Gaussian kernel 2.5 times too wide", Expected::kUnexplained, 5001, narrow, 0.4, gaussian_gains(1.5), 0.4},
-      {"box of 4 for a Gaussian kernel", Expected::kUnexplained, 6001, narrow, 0.4, box_gains(4), 0.4},
-      {"noise 25 % too small, Gaussian signals in all directions", Expected::kNoClaim, 7001, flat, 0.7, flat, 0.525},
+      {"right simulator, Gaussian signals", Expected::kConverged, 11001, flat, 0.7, flat, 0.7, 6},
+      {"right simulator, signals of two humps", Expected::kConverged, 12001, flat, 0.7, flat, 0.7, 6, true},
+      {"right simulator, stopped too early", Expected::kNoClaim, 13001, flat, 0.7, flat, 0.7, 6, false, true},
+      {"noise 20 % too large, half of the directions without signal", Expected::kUnexplained, 14001, flat, 0.7, flat, 0.84, 6},
+      {"Gaussian kernel 2.5 times too wide", Expected::kUnexplained, 15001, narrow, 0.4, gaussian_gains(1.5), 0.4},
+      {"box of 4 for a Gaussian kernel", Expected::kUnexplained, 16001, narrow, 0.4, box_gains(4), 0.4},
+      {"noise 25 % too small, Gaussian signals in all directions", Expected::kNoClaim, 17001, flat, 0.7, flat, 0.525},
   };
   return all;
 }

@@ -8,7 +8,8 @@
 
 namespace unchannel::verdict_study {
 
-/// What the verdict has to say: of runs that converged; of simulators that cannot explain the data; of such that can, though they are wrong.
+/// What the verdict has to say: of runs that converged; of simulators that cannot explain the data; of such that can, though they are
+/// wrong.
 enum class Expected { kConverged, kUnexplained, kNoClaim };
 
 /// One kind of run. Signals and observations have 12 elements on a circle; the simulator is a kernel on it and white noise.
@@ -16,7 +17,7 @@ struct Case {
   std::string name;
   Expected expected;
   std::uint64_t first_seed;  ///< of the registered runs: first_seed … first_seed + kRegisteredRuns − 1, written down before they were run
-  std::vector<double> true_gains;     ///< of the kernel that made the data, at the frequencies 0 … 6
+  std::vector<double> true_gains;  ///< of the kernel that made the data, at the frequencies 0 … 6
   double true_sigma;
   std::vector<double> assumed_gains;  ///< of the kernel that the training is told
   double assumed_sigma;

@@ -15,9 +15,15 @@ TEST_P(VerdictStudy, SaysWhatTheRunIs) {
   const diagnostics::RunVerdict result = run(study, 9001);
   SCOPED_TRACE(study.name + ": " + result.verdict.reason);
   switch (study.expected) {
-    case Expected::kConverged: EXPECT_EQ(result.verdict.word, Word::kConverged); break;
-    case Expected::kUnexplained: EXPECT_EQ(result.verdict.word, Word::kUnexplained); break;
-    case Expected::kNoClaim: EXPECT_NE(result.verdict.word, Word::kUnexplained); break;
+    case Expected::kConverged:
+      EXPECT_EQ(result.verdict.word, Word::kConverged);
+      break;
+    case Expected::kUnexplained:
+      EXPECT_EQ(result.verdict.word, Word::kUnexplained);
+      break;
+    case Expected::kNoClaim:
+      EXPECT_NE(result.verdict.word, Word::kUnexplained);
+      break;
   }
 }
 

@@ -41,8 +41,8 @@ TEST(WhitenedCoordinates, SeeAWrongNoiseLevelBesideAStrongSignal) {
   at::Tensor y_ND = 0.1 * normals(1000, D, 2), other_ND = 0.12 * normals(1000, D, 3);
   y_ND.slice(1, 0, 2).add_(normals(1000, 2, 4));
   other_ND.slice(1, 0, 2).add_(normals(1000, 2, 5));
-  // Signals in two directions hold a third of the variance; 14 of 16 coordinates see noise alone, each to 2 %. Leading directions are those in which
-  // 1,000 rows of noise look largest: a spread of 1.45 on those rows, of 1 on others.
+  // Signals in two directions hold a third of the variance; 14 of 16 coordinates see noise alone, each to 2 %. Leading directions are those
+  // in which 1,000 rows of noise look largest: a spread of 1.45 on those rows, of 1 on others.
   const at::Tensor spread_Q = std::get<0>(WhitenedCoordinates(y_ND, 16)(other_ND).std(0).sort());
   EXPECT_NEAR(spread_Q.slice(0, 8).mean().item<double>(), 1.2, 0.04);
 }
