@@ -84,14 +84,21 @@ void RunFolder::cut_metrics(std::int64_t step) const {
   write_file_atomically(file, kept);
 }
 
-bool RunFolder::holds_test_figures(std::int64_t step) const {
+bool RunFolder::holds_line(std::int64_t step, bool (*wanted)(const nlohmann::json&)) const {
   std::ifstream in(path_ / "metrics.jsonl");
   for (std::string line; std::getline(in, line);) {
     const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (parsed.is_object() && parsed.contains("split") && parsed["split"] == "test" && parsed.contains("step") && parsed["step"] == step)
-      return true;
+    if (parsed.is_object() && parsed.contains("step") && parsed["step"] == step && wanted(parsed)) return true;
   }
   return false;
+}
+
+bool RunFolder::holds_test_figures(std::int64_t step) const {
+  return holds_line(step, [](const nlohmann::json& line) { return line.contains("split") && line["split"] == "test"; });
+}
+
+bool RunFolder::holds_verdict(std::int64_t step) const {
+  return holds_line(step, [](const nlohmann::json& line) { return line.contains("verdict"); });
 }
 
 }  // namespace unchannel

@@ -34,8 +34,11 @@ class RunFolder {
   void cut_metrics(std::int64_t step) const;
   /// Whether metrics.jsonl has the figures of the test split for `step`.
   bool holds_test_figures(std::int64_t step) const;
+  /// Whether it has a verdict for `step`.
+  bool holds_verdict(std::int64_t step) const;
 
  private:
+  bool holds_line(std::int64_t step, bool (*wanted)(const nlohmann::json&)) const;
   RunFolder(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
   std::filesystem::path path_;
   int lock_ = -1;

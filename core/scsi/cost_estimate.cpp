@@ -3,17 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "outer_iterations.hpp"
+
 namespace unchannel {
-namespace {
-
-/// Multiples of `every` in [first, end).
-std::int64_t multiples(std::int64_t every, std::int64_t first, std::int64_t end) {
-  const auto below = [every](std::int64_t bound) { return bound <= 0 ? 0 : (bound - 1) / every + 1; };
-  return std::max<std::int64_t>(0, below(end) - below(first));
-}
-
-}  // namespace
-
 std::int64_t calls_per_refresh(const TrainSettings& settings, std::int64_t rows, double progress) {
   return settings.transport.in_training(progress).drift_calls() * rows / (settings.scsi.batch * settings.scsi.resamples);
 }
@@ -26,8 +18,8 @@ CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& tri
   // The first refreshes may be coarse: step / steps < coarse_share, as the trainer counts.
   const auto coarse_end = static_cast<std::int64_t>(std::ceil(settings.transport.coarse_share * static_cast<double>(scsi.steps)));
   const std::int64_t middle = std::clamp(coarse_end, scsi.first_refresh, std::max(scsi.first_refresh, scsi.steps));
-  const std::int64_t coarse = scsi.refresh_every > 0 ? multiples(scsi.refresh_every, scsi.first_refresh, middle) : 0;
-  const std::int64_t fine = scsi.refresh_every > 0 ? multiples(scsi.refresh_every, middle, scsi.steps) : 0;
+  const std::int64_t coarse = refreshes_between(scsi, 0, middle);
+  const std::int64_t fine = refreshes_between(scsi, middle, scsi.steps);
   cost.refreshes = coarse + fine;
   cost.network_calls = kCallsPerStep * scsi.steps + coarse * calls_per_refresh(settings, rows, 0.0) + fine * calls_per_refresh(settings, rows, 1.0);
   const double observe_row_s = data.signals.empty() ? 0.0 : trial.channel_sample_s;

@@ -100,6 +100,19 @@ void RunSettings::visit(SettingsVisitor& visitor) {
   visitor.integer({"checkpoint_every", "Steps between two checkpoints.", "steps"}, checkpoint_every, 1, kAny);
 }
 
+void VerdictSettings::visit(SettingsVisitor& visitor) {
+  visitor.number({"margin",
+                  "Difference between simulated and held-out observations that matters, in shares of the observations' spread, along the directions in "
+                  "which it is largest. Smaller ones are taken for the fit's own error; it must be larger than that and large enough for the "
+                  "held-out rows to find.",
+                  "1"},
+                 margin, 0.001, 10.0);
+  visitor.integer({"replicas",
+                   "Sets of observations simulated from the learnt signals that say what the gap would be if the simulator were right; each costs the "
+                   "restoration of early_stop_rows + test_rows observations. At least 20; 0: no verdict."},
+                  replicas, 0, 100000);
+}
+
 void TrainSettings::visit(SettingsVisitor& visitor) {
   visitor.section({"data", "Observations and their splits."}, [this](SettingsVisitor& v) { data.visit(v); });
   visitor.section({"interpolant", "Path between signal and observation."}, [this](SettingsVisitor& v) { interpolant.visit(v); });
@@ -109,6 +122,7 @@ void TrainSettings::visit(SettingsVisitor& visitor) {
   visitor.section({"scsi", "The self-consistent iteration."}, [this](SettingsVisitor& v) { scsi.visit(v); });
   visitor.section({"optimiser", "Adam, schedule and averaging."}, [this](SettingsVisitor& v) { optimiser.visit(v); });
   visitor.section({"run", "Key, threads, checkpoints."}, [this](SettingsVisitor& v) { run.visit(v); });
+  visitor.section({"verdict", "Whether the training converged and the simulator explains the data."}, [this](SettingsVisitor& v) { verdict.visit(v); });
 }
 
 void TrainSettings::check_consistency() const {
@@ -123,6 +137,8 @@ void TrainSettings::check_consistency() const {
                      "data.monitor_reference is compared with restored data.monitor_observations; give those too.");
   check<ConfigError>(model.signal_min < model.signal_max, "model.signal_min = {} must be less than model.signal_max = {}.", model.signal_min,
                      model.signal_max);
+  check<ConfigError>(verdict.replicas == 0 || verdict.replicas >= 20,
+                     "verdict.replicas = {}: no p-value below 0.05 can come of fewer than 20; give 20 or more, or 0 for no verdict.", verdict.replicas);
   interpolant.check_consistency();
   const Interpolant path(interpolant);
   for (const Integration& how : {transport.in_training(0.0), transport.in_training(1.0), transport.in_restoration()}) {

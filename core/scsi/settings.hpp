@@ -78,6 +78,14 @@ struct RunSettings {
   void visit(SettingsVisitor& visitor);
 };
 
+/// The verdict at the end of a training: docs/theory/verdict.md.
+struct VerdictSettings {
+  double margin = 0.1;
+  std::int64_t replicas = 99;
+
+  void visit(SettingsVisitor& visitor);
+};
+
 /// Everything a training needs beside its channel.
 struct TrainSettings {
   DataSettings data;
@@ -88,6 +96,7 @@ struct TrainSettings {
   ScsiSettings scsi;
   OptimiserSettings optimiser;
   RunSettings run;
+  VerdictSettings verdict;
 
   void visit(SettingsVisitor& visitor);
   /// Rules that concern more than one key. Throws ConfigError.

@@ -11,6 +11,7 @@
 #include <unchannel/measurement/least_squares.hpp>
 
 #include "cost_estimate.hpp"
+#include "outer_iterations.hpp"
 #include "start_run.hpp"
 #include "trained_model.hpp"
 
@@ -224,16 +225,20 @@ void Trainer::refresh_pool() {
 }
 
 void Trainer::evaluate() {
-  const metrics::GapResult gap = figures_.gap(*model_, *ema_, figures_.early_stop());
+  const TrainingFigures::Consistency consistency = figures_.consistency(*model_, *ema_);
+  const metrics::GapResult& gap = consistency.gap;
   const TrainingFigures::Residuals residuals = figures_.residuals(*model_, *ema_);
   nlohmann::json line = {{"step", step_},
                          {"elapsed_s", watch_.elapsed_s()},
                          {"network_calls", network_calls_},
+                         {"outer_iterations", outer_iterations(settings_.scsi, pool_.capacity(), step_)},
                          {"loss", loss_average_},
                          {"learning_rate", learning_rate_at(settings_.optimiser, step_, settings_.scsi.steps)},
                          {"gap_sliced_w2", gap.sliced_w2},
                          {"gap_excess_relative", gap.relative},
                          {"gap_energy", gap.energy},
+                         {"law_mean_gap", consistency.mean_gap},
+                         {"law_spread_gap", consistency.spread_gap},
                          {"held_out_residual_rms", residuals.held_out_rms},
                          {"training_rows_residual_rms", residuals.training_rows_rms}};
   const double limit = settings_.scsi.early_stop;

@@ -24,6 +24,11 @@ ObservationBatch rows_between(const ObservationBatch& rows, std::int64_t begin, 
   return part;
 }
 
+std::vector<double> numbers(const at::Tensor& values_Q) {
+  const at::Tensor flat_Q = values_Q.contiguous();
+  return {flat_Q.const_data_ptr<double>(), flat_Q.const_data_ptr<double>() + flat_Q.numel()};
+}
+
 }  // namespace
 
 double TrainingFigures::Residuals::excess() const { return held_out_rms > 0.0 ? held_out_rms / std::max(1e-300, training_rows_rms) - 1.0 : 0.0; }
@@ -33,7 +38,8 @@ TrainingFigures::TrainingFigures(const TrainSettings& settings, const Channel& c
       how_(settings.transport.in_restoration()),
       key_(static_cast<std::uint64_t>(settings.run.key)),
       early_stop_(observations.early_stop()),
-      seen_rows_(observations.training_sample(std::min(kComparedRows, settings.data.early_stop_rows))) {
+      seen_rows_(observations.training_sample(std::min(kComparedRows, settings.data.early_stop_rows))),
+      coordinates_(valid_rows(early_stop_.lifted_BD, early_stop_.weight_B), kLawCoordinates) {
   if (!settings.data.monitor_observations.empty()) read_monitor(settings.data);
 }
 
@@ -58,7 +64,7 @@ void TrainingFigures::read_monitor(const DataSettings& data) {
   monitor_reference_ = read_rows(reference, row_range(0, reference.rows()));
 }
 
-metrics::GapResult TrainingFigures::gap(const DriftModel& model, Network& network, const ObservationBatch& rows) const {
+TrainingFigures::Halves TrainingFigures::simulate_first_half(const DriftModel& model, Network& network, const ObservationBatch& rows) const {
   const at::NoGradGuard no_grad;
   const std::int64_t size = rows.lifted_BD.size(0);
   const ObservationBatch a = rows_between(rows, 0, size / 2), b = rows_between(rows, size / 2, size);
@@ -69,7 +75,17 @@ metrics::GapResult TrainingFigures::gap(const DriftModel& model, Network& networ
   const FailureWatch watch(channel_);
   const at::Tensor simulated = simulate_with_sources(channel_, restored, a.latents, a.latents, key, ids, nullptr);
   const at::Tensor weight_B = both_weights(a.weight_B, watch.weight_B(simulated.size(0)));
-  return metrics::consistency_gap(valid_rows(simulated, weight_B), valid_rows(b.lifted_BD, b.weight_B), valid_rows(a.lifted_BD, weight_B));
+  return {valid_rows(simulated, weight_B), valid_rows(a.lifted_BD, weight_B), valid_rows(b.lifted_BD, b.weight_B)};
+}
+
+metrics::GapResult TrainingFigures::gap(const DriftModel& model, Network& network, const ObservationBatch& rows) const {
+  return simulate_first_half(model, network, rows).gap();
+}
+
+TrainingFigures::Consistency TrainingFigures::consistency(const DriftModel& model, Network& network) const {
+  const Halves halves = simulate_first_half(model, network, early_stop_);
+  const at::Tensor simulated_AQ = coordinates_(halves.simulated_AD), others_BQ = coordinates_(halves.others_BD);
+  return {halves.gap(), numbers(simulated_AQ.mean(0) - others_BQ.mean(0)), numbers(simulated_AQ.std(0) - others_BQ.std(0))};
 }
 
 double TrainingFigures::residual_rms(const DriftModel& model, Network& network, const ObservationBatch& rows) const {

@@ -2,14 +2,17 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/metrics/consistency_gap.hpp>
+#include <unchannel/metrics/whitened_coordinates.hpp>
 #include <unchannel/transport/drift_model.hpp>
 
 #include "observations.hpp"
 #include "settings.hpp"
 
+// Shape legend: A, B rows · D data dimension
 namespace unchannel {
 
 /// What a training measures at each evaluation with the weights that restore. Only the benchmarks' monitor looks at clean signals.
@@ -23,6 +26,13 @@ class TrainingFigures {
     /// them, noise included.
     double excess() const;
   };
+  /// Gap of the early-stop observations, and in which way the law of the simulated ones differs. The same rows and random numbers at every
+  /// evaluation: differences between two of them are the network's alone.
+  struct Consistency {
+    metrics::GapResult gap;
+    std::vector<double> mean_gap;    ///< simulated less held-out, along whitened coordinates of the early-stop observations: in shares of their spread
+    std::vector<double> spread_gap;  ///< the same of the standard deviations
+  };
   struct Monitored {
     double rmse = 0.0;
     std::optional<double> excess_sliced_w2;
@@ -32,6 +42,7 @@ class TrainingFigures {
   TrainingFigures(const TrainSettings& settings, const Channel& channel, const Observations& observations);
 
   const ObservationBatch& early_stop() const { return early_stop_; }
+  Consistency consistency(const DriftModel& model, Network& network) const;
   /// Gap between F(Φ(y)) of the first half of `rows` and the second half.
   metrics::GapResult gap(const DriftModel& model, Network& network, const ObservationBatch& rows) const;
   Residuals residuals(const DriftModel& model, Network& network) const;
@@ -39,6 +50,15 @@ class TrainingFigures {
   std::optional<Monitored> monitor(const DriftModel& model, Network& network) const;
 
  private:
+  /// Coordinates along which each evaluation logs the law.
+  static constexpr std::int64_t kLawCoordinates = 16;
+
+  struct Halves {
+    at::Tensor simulated_AD, own_AD;  ///< F(Φ(y)) of the first half's valid rows, and those rows
+    at::Tensor others_BD;             ///< the second half
+    metrics::GapResult gap() const { return metrics::consistency_gap(simulated_AD, others_BD, own_AD); }
+  };
+  Halves simulate_first_half(const DriftModel& model, Network& network, const ObservationBatch& rows) const;
   void read_monitor(const DataSettings& data);
   double residual_rms(const DriftModel& model, Network& network, const ObservationBatch& rows) const;
 
@@ -46,6 +66,7 @@ class TrainingFigures {
   Integration how_;
   RandomKey key_;
   ObservationBatch early_stop_, seen_rows_;
+  metrics::WhitenedCoordinates coordinates_;
   at::Tensor monitor_observations_, monitor_signals_, monitor_reference_;
   Latents monitor_latents_;
 };

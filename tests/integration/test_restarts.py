@@ -67,9 +67,10 @@ class Restarts(unittest.TestCase):
         self.assertTrue((run / "config.resolved.toml").exists(), "the start failed too early to test anything")
         program.expect_ok(*arguments)
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        self.assertEqual([(line["step"], line.get("split")) for line in lines], [(0, None), (4, None), (4, "test")])
+        self.assertEqual([(line["step"], line.get("split", line.get("verdict"))) for line in lines],
+                         [(0, None), (4, None), (4, "test"), (4, "cannot tell")])
         program.expect_ok(*arguments, "--resume")
-        self.assertEqual(len((run / "metrics.jsonl").read_text().splitlines()), 3, "a resume of a finished run wrote figures again")
+        self.assertEqual(len((run / "metrics.jsonl").read_text().splitlines()), 4, "a resume of a finished run wrote figures again")
 
 
 def full_pipe():

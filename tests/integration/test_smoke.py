@@ -27,7 +27,8 @@ class Smoke(unittest.TestCase):
         work = self.work
         program.expect_ok(*work.train_arguments(run_name="path"))
         lines = [json.loads(line) for line in (work / "path" / "metrics.jsonl").read_text().splitlines()]
-        self.assertEqual([line["step"] for line in lines], [0, 20, 40, 60, 60])
+        self.assertEqual([line["step"] for line in lines], [0, 20, 40, 60, 60, 60])
+        self.assertEqual(lines[-1]["verdict"], "cannot tell", "three evaluations are too few")
         program.expect_ok("restore", work / "path", "--input", work / "test_observed.h5", "--output", work / "restored.h5")
         program.expect_ok("evaluate", "--truth", work / "test_signals.h5", "--restored", work / "restored.h5", "--observed",
                           work / "test_observed.h5", "--json", work / "figures.json")

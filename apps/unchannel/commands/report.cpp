@@ -15,6 +15,7 @@
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/report/run_sections.hpp>
+#include <unchannel/report/verdict_section.hpp>
 
 #include "../evaluation/comparison_files.hpp"
 #include "../evaluation/image_section.hpp"
@@ -200,6 +201,7 @@ void make_report(const ReportArguments& arguments) {
 
   report::add_run_section(page, history, run_summary(run));
   if (!arguments.input.empty()) add_objects(page, json, arguments, files, run);
+  report::add_verdict_section(page, history);
   report::add_training_section(page, history);
   report::add_provenance_section(page, history);
   const std::filesystem::path output = arguments.output.empty() ? run_path / "report.html" : std::filesystem::path(arguments.output);

@@ -14,6 +14,7 @@
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/diagnostics/run_verdict.hpp>
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/nn/device.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -42,7 +43,7 @@ nlohmann::json provenance(const RunConfig& config, const Channel& channel) {
   return facts;
 }
 
-/// One progress line at a time: a new one begins whenever the total or the phase changes.
+/// One progress line at a time: a new one begins whenever the phase changes.
 class TerminalObserver {
  public:
   TrainingObserver observer() {
@@ -52,10 +53,10 @@ class TerminalObserver {
       fmt::print(stderr, "{}\n", text);
     };
     result.progress = [this](std::int64_t step, std::int64_t total, const std::string& note) {
-      const bool start = note == "linear start";
-      if (!bar_ || start != start_) bar_.emplace(start ? "start" : "train", total);
-      start_ = start;
-      bar_->update(step, note);
+      const std::string phase = note == "linear start" ? "start" : note == "verdict" ? "verdict" : "train";
+      if (!bar_ || phase != phase_) bar_.emplace(phase, total);
+      phase_ = phase;
+      bar_->update(step, phase == "verdict" ? "" : note);
       if (step == total) bar_->finish();
     };
     result.stop_requested = stop_requested;
@@ -64,7 +65,7 @@ class TerminalObserver {
 
  private:
   std::optional<Progress> bar_;
-  bool start_ = false;
+  std::string phase_;
 };
 
 /// "auto" is decided once, when a run starts: a resumed one must not change its arithmetic.
@@ -81,22 +82,45 @@ void check_same_settings(RunConfig& config, const std::string& config_name, cons
                      run.string(), config_name, RunFolder::config_path(run).string());
 }
 
+/// Appends the verdict on the finished run to its metrics and prints it. Once for each end of a run: the test observations are used once.
+void write_verdict(const RunConfig& config, const Channel& channel, const RunFolder& folder, std::int64_t step, TerminalObserver& terminal) {
+  const std::int64_t replicas = config.train.verdict.replicas;
+  if (replicas == 0 || folder.holds_verdict(step)) return;
+  const TrainingObserver observer = terminal.observer();
+  const diagnostics::RunVerdict result = diagnostics::judge_run(folder.path(), config.train, channel, [&](std::int64_t done) {
+    if (const int signal = observer.stop_requested(); signal != 0) {
+      throw InterruptedError(fmt::format("stopped by signal {}: the training is finished, its verdict is not; get it with --resume.", signal), signal);
+    }
+    observer.progress(done, replicas, "verdict");
+  });
+  folder.append_metrics(diagnostics::to_json(result));
+  const diagnostics::Verdict& verdict = result.verdict;
+  observer.message(fmt::format("verdict: {}: {}", to_string(verdict.word), verdict.reason));
+  if (!verdict.remedy.empty()) observer.message("         " + verdict.remedy);
+  if (!result.recoverability.empty()) observer.message("recoverability: " + diagnostics::recoverability_in_words(result.recoverability));
+}
+
 void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume) {
   RunFolder folder = resume ? RunFolder::resume(run) : RunFolder::create(run);
   settle_precision(config, resume, run);
   if (resume) check_same_settings(config, config_name, run);
   TerminalObserver terminal;
-  Trainer trainer(config.train, channel, folder, terminal.observer());
+  std::optional<Trainer> trainer(std::in_place, config.train, channel, folder, terminal.observer());
   if (resume && std::filesystem::exists(folder.checkpoint_path())) {
-    trainer.resume();
-    fmt::print(stderr, "resuming at step {}\n", trainer.step());
+    trainer->resume();
+    fmt::print(stderr, "resuming at step {}\n", trainer->step());
   } else {
     folder.write_config(config.to_toml());
     folder.write_provenance(provenance(config, channel));
-    trainer.start();  // without a checkpoint there is nothing to save: a stop may cancel a plugin's call
+    trainer->start();  // without a checkpoint there is nothing to save: a stop may cancel a plugin's call
   }
-  const CancellationDeferral deferral;
-  trainer.run();
+  {
+    const CancellationDeferral deferral;
+    trainer->run();
+  }
+  const std::int64_t step = trainer->step();
+  trainer.reset();  // its pool need not be held beside what the verdict reads
+  write_verdict(config, channel, folder, step, terminal);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <unchannel/report/run_sections.hpp>
 #include <unchannel/report/spectra_figures.hpp>
 #include <unchannel/report/tensor_ops.hpp>
+#include <unchannel/report/verdict_section.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 #include "well_formed.hpp"
@@ -30,6 +31,7 @@ class RunReport : public ::testing::Test {
 std::string page_of(const RunHistory& history) {
   HtmlPage page("run", "");
   add_run_section(page, history, {{"channel", "org.example <1>"}});
+  add_verdict_section(page, history);
   add_training_section(page, history);
   add_provenance_section(page, history);
   return page.html();
@@ -54,10 +56,41 @@ TEST_F(RunReport, OfAFinishedRunWithoutTruthShowsCurvesAndGaps) {
   EXPECT_EQ(page.find("posterior"), std::string::npos);
 }
 
+TEST_F(RunReport, ShowsTheVerdictWithItsReasonsAndFigures) {
+  write(run / "metrics.jsonl",
+        "{\"step\":0,\"outer_iterations\":0,\"gap_excess_relative\":0.2}\n"
+        "{\"step\":20,\"outer_iterations\":3,\"gap_excess_relative\":0.05}\n"
+        "{\"step\":20,\"verdict\":\"still contracting\",\"reason\":\"some <remain>\",\"remedy\":\"Train longer.\",\"margin_fraction\":0.1,"
+        "\"contraction\":{\"rate_per_outer_iteration\":0.75,\"rate_interval_95\":[0.7,0.8],\"remaining_fraction\":0.125,\"ahead_fraction_95\":[0.05,0.0875],"
+        "\"curve_outer_iterations\":[1,2,3],\"curve_fraction\":[0.3,0.2,null],\"curve_fitted_fraction\":[0.3,0.2,0.1]},"
+        "\"test\":{\"gap_fraction\":0.0625,\"fit_gap_fraction\":0.03125,\"error_fraction\":0.015,\"p_value\":0.04,\"power\":0.875},"
+        "\"recoverability\":[{\"rank\":1,\"spread_data_units\":2,\"condition\":1.5625,\"spread_error_fraction\":0.0125,\"data_determined\":true},"
+        "{\"rank\":7,\"spread_data_units\":0.5,\"condition\":900,\"condition_is_bound\":true,\"spread_error_fraction\":0.3,\"data_determined\":false}]}\n");
+  const RunHistory history = read_run_history(run);
+  EXPECT_EQ(history.evaluations.size(), 2U) << "a verdict is no evaluation";
+  EXPECT_TRUE(std::isnan(history.verdict.value().moving.back()));
+  const std::string page = page_of(history);
+  EXPECT_EQ(page_problems(page), std::vector<std::string>{});
+  for (const char* expected : {"still contracting", "some &lt;remain&gt;", "Train longer.", "rate 0.750 per outer iteration, 95 % interval 0.700 to 0.800", "12.5 %", "8.8 %",
+                               "6.2 % ± 1.5 %", "3.1 %", "p = 0.04", "in 88 % of such runs", "outer iterations", "1.56",
+                               "&gt; 900", "&gt; 30.0 %", "prior"}) {
+    EXPECT_NE(page.find(expected), std::string::npos) << expected;
+  }
+}
+
+TEST_F(RunReport, AVerdictWithoutFiguresIsShownInWords) {
+  write(run / "metrics.jsonl", "{\"step\":0,\"gap_excess_relative\":0.2}\n{\"step\":0,\"verdict\":\"cannot tell\",\"reason\":\"1 evaluation\"}\n");
+  const std::string page = page_of(read_run_history(run));
+  EXPECT_EQ(page_problems(page), std::vector<std::string>{});
+  EXPECT_NE(page.find("1 evaluation"), std::string::npos);
+  EXPECT_EQ(page.find("power"), std::string::npos);
+}
+
 TEST_F(RunReport, OfARunThatHasNotEvaluatedYetSaysSo) {
   const std::string page = page_of(read_run_history(run));
   EXPECT_NE(page.find("has not recorded any evaluation yet"), std::string::npos);
   EXPECT_NE(page.find("no provenance.json"), std::string::npos);
+  EXPECT_NE(page.find("This run has no verdict"), std::string::npos);
 }
 
 TEST_F(RunReport, ALastLineCutShortByACrashIsLeftOut) {

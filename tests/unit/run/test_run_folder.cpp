@@ -39,6 +39,10 @@ TEST(RunFolder, KnowsTheStepWhoseTestFiguresItHolds) {
   run.append_metrics({{"step", 60}, {"split", "test"}});
   EXPECT_TRUE(run.holds_test_figures(60));
   EXPECT_FALSE(run.holds_test_figures(90));
+  EXPECT_FALSE(run.holds_verdict(60));
+  run.append_metrics({{"step", 60}, {"verdict", "cannot tell"}});
+  EXPECT_TRUE(run.holds_verdict(60));
+  EXPECT_FALSE(run.holds_verdict(90));
 }
 
 TEST(RunFolder, HasNothingToResumeWhereNothingWasStarted) {
