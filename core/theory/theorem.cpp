@@ -10,9 +10,11 @@ namespace {
 constexpr double kNoSensitivity = 1e-9;
 
 std::string reason_of(const GaussianProblem& problem, const TheoremBound& bound) {
+  if (std::isnan(bound.chi.iterates)) return "every iterate equals the signal: there is nothing to bound";
   if (problem.over_relaxation != 1.0) return "Theorem 1 is about over_relaxation = 1";
-  if (problem.rule.posterior_sampling)
+  if (problem.rule.posterior_sampling) {
     return fmt::format("posterior sampling: KL falls at least by the factor 1 - 1/chi = {:.6g} (Corollary 1)", bound.rate);
+  }
   if (problem.rule.epsilon(0.5) == 0.0) return "Theorem 1 needs epsilon > 0; for the ODE there is no such bound";
   if (!std::isfinite(bound.rate)) return "epsilon(t) vanishes at an end where drifts differ: the bound is infinite";
   if (bound.iterates.drift_term <= kNoSensitivity) {

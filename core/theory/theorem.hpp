@@ -16,7 +16,7 @@ struct TheoremBound {
   DriftSensitivity local;       ///< NaN for posterior sampling
   DriftSensitivity iterates;    ///< largest over the run
   double local_rate = 0.0;      ///< 1 + L/4ε − 1/χ with both local
-  double rate = 0.0;            ///< η over the iterates; NaN for ε = 0
+  double rate = 0.0;            ///< η over the iterates; infinite for ε = 0, NaN when all iterates equal the signal
   bool applies = false;         ///< η < 1
   std::string reason;           ///< why it does or does not apply, with the figures
   std::vector<double> kl_nats;  ///< 2 ηᵏ KL(π ‖ π⁽⁰⁾) for every iterate; empty where η is not finite

@@ -193,6 +193,10 @@ TEST(Theorem1, SaysWhyItDoesNotApply) {
   bound = theorem_bound(problem, iterate(problem, 3));
   EXPECT_FALSE(bound.applies);
   EXPECT_NE(bound.reason.find("over_relaxation"), std::string::npos);
+  problem.initial = problem.signal;
+  bound = theorem_bound(problem, iterate(problem, 3));
+  EXPECT_FALSE(bound.applies);
+  EXPECT_NE(bound.reason.find("equals the signal"), std::string::npos);
 }
 
 }  // namespace
