@@ -35,8 +35,8 @@ struct GapTestOptions {
 };
 
 /// The gap between F(Φ(y_A)) and y_B, and between F(Φ(y_B)) and y_A, averaged, beside what it would be if the learnt law were the truth and
-/// the simulator right. Effects are in shares of the observations' spread, per coordinate that takes part. docs/theory/verdict.md, (3) to
-/// (6).
+/// the simulator right. Effects are in shares of the observations' spread, per coordinate that takes part. docs/theory/verdict.md, (4) to
+/// (7).
 struct GapTest {
   double gap = 0;          ///< along the directions that training rows chose
   double fit_gap = 0;      ///< the same in the simulated worlds, mean: the error of the fit itself

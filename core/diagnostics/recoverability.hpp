@@ -30,7 +30,7 @@ struct ProbeOptions {
 
 /// Local condition numbers by probing the channel: signals x are stretched along a principal direction v about their mean, x + (s^±1 − 1) v
 /// vᵀ(x − m), and measured with the same random numbers. With V± the variances of the observations along the direction in which they
-/// respond most (chosen on the other half of the rows), docs/theory/verdict.md, (7):
+/// respond most (chosen on the other half of the rows), docs/theory/verdict.md, (8):
 ///
 ///   χ = (4 ln s / (ln V₊ − ln V₋))²
 ///

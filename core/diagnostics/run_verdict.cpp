@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
+#include <unchannel/scsi/cost_estimate.hpp>
 #include <unchannel/scsi/observations.hpp>
 #include <unchannel/scsi/trained_model.hpp>
 #include <unchannel/scsi/training_batch.hpp>
@@ -11,7 +12,6 @@
 namespace unchannel::diagnostics {
 namespace {
 
-constexpr std::int64_t kKnownRows = 4096, kProbedRows = 2048;
 constexpr std::size_t kLeastEvaluations = 6;
 
 std::vector<double> column(const std::vector<TrajectoryPoint>& points, double TrajectoryPoint::*member) {
@@ -80,7 +80,7 @@ void test_run(const OpenedRun& run, const std::function<void(std::int64_t)>& pro
   };
   const GapTestCase test{.channel = run.channel,
                          .restore = restore,
-                         .known = run.observations.training_sample(kKnownRows),
+                         .known = run.observations.training_sample(kVerdictRows),
                          .early_stop = run.observations.early_stop(),
                          .test = run.observations.test(),
                          .training_rows = run.observations.training_rows(),

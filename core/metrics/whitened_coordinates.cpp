@@ -12,12 +12,14 @@
 namespace unchannel::metrics {
 namespace {
 
+constexpr std::int64_t kRowsForDirections = 1024;  // of high-dimensional rows: seconds where thousands would take minutes
+
 /// Directions [D, Q], orthonormal.
 at::Tensor directions_of(const at::Tensor& centred_ND, std::int64_t Q, RandomKey key) {
   const std::int64_t D = centred_ND.size(1);
   if (Q == D) return principal_directions(centred_ND, D);
   const std::int64_t leading = (Q + 1) / 2;
-  const at::Tensor leading_DK = principal_directions(centred_ND, leading);
+  const at::Tensor leading_DK = principal_directions(centred_ND.slice(0, 0, kRowsForDirections), leading);
   if (leading == Q) return leading_DK;
   const at::Tensor random_DR = fixed_directions(D, Q - leading, key).to(at::kDouble).t();
   return std::get<0>(at::linalg_qr(at::cat({leading_DK, random_DR}, 1)));

@@ -24,7 +24,7 @@ class WhitenedCoordinates {
  public:
   static constexpr double kFloor = 1e-4;
 
-  /// observed_ND [N, D], N ≥ 8, finite. Cost: the smaller of N²D and D²N. Throws ShapeError, DataError.
+  /// observed_ND [N, D], N ≥ 8, finite. Cost: D²N where Q = D, else at most 1,024 ND and NQD. Throws ShapeError, DataError.
   WhitenedCoordinates(const at::Tensor& observed_ND, std::int64_t most, RandomKey key = default_metric_key());
 
   std::int64_t count() const { return map_DQ_.size(1); }

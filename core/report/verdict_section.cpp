@@ -87,7 +87,8 @@ void add_verdict_section(HtmlPage& page, const RunHistory& history) {
   page.section("Convergence");
   if (!history.verdict) {
     page.paragraph(
-        "This run has no verdict: it is not finished, or verdict.replicas is 0. `unchannel train --resume` gives one at its end.");
+        "This run has no verdict: it is not finished, has no outer iteration (scsi.refresh_every = 0), or verdict.replicas is 0. "
+        "`unchannel train --resume` gives one at its end.");
     return;
   }
   const RecordedVerdict& verdict = *history.verdict;

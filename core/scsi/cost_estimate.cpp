@@ -37,9 +37,12 @@ CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& tri
   cost.evaluation_s = restore_row_s * static_cast<double>(data.early_stop_rows / 2 + 2 * std::min(kComparedRows, data.early_stop_rows) + monitored);
   const bool last_step_is_extra = scsi.steps % settings.run.evaluate_every != 0;
   cost.evaluations = 1 + scsi.steps / settings.run.evaluate_every + (last_step_is_extra ? 1 : 0);
+  const std::int64_t judged = std::min(kVerdictRows, trial.training_rows) + std::min(kProbedRows, trial.training_rows) +
+                              (settings.verdict.replicas + 1) * (data.early_stop_rows + data.test_rows);
+  if (settings.verdict.replicas > 0) cost.verdict_s = restore_row_s * static_cast<double>(judged);
   const double refreshes_s = static_cast<double>(coarse) * coarse_s + static_cast<double>(fine) * cost.refresh_s;
   cost.total_s = trial.start_s + cost.pool_s + static_cast<double>(scsi.steps) * trial.step_s + refreshes_s +
-                 static_cast<double>(cost.evaluations) * cost.evaluation_s + restore_row_s * static_cast<double>(data.test_rows / 2);
+                 static_cast<double>(cost.evaluations) * cost.evaluation_s + restore_row_s * static_cast<double>(data.test_rows / 2) + cost.verdict_s;
   return cost;
 }
 

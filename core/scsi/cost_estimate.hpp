@@ -15,6 +15,7 @@ struct CostEstimate {
   double refresh_s = 0.0;          ///< one refresh
   double pool_s = 0.0;             ///< filling the pool
   double evaluation_s = 0.0;       ///< one evaluation
+  double verdict_s = 0.0;          ///< the verdict at the end, where there are enough evaluations for one
   double total_s = 0.0;
 };
 
@@ -22,6 +23,9 @@ CostEstimate estimate_cost(const TrainSettings& settings, const TrialResult& tri
 
 /// Held-out and training rows whose residuals each evaluation compares: a transport of each is what they cost.
 constexpr std::int64_t kComparedRows = 256;
+
+/// Training rows that the verdict restores: to choose where it looks, and to probe the channel.
+constexpr std::int64_t kVerdictRows = 4096, kProbedRows = 2048;
 
 /// Network calls of one inner step, and of one refresh of `rows` signals.
 constexpr std::int64_t kCallsPerStep = 3;  // a backward pass costs two forward passes

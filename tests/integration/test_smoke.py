@@ -38,6 +38,27 @@ class Smoke(unittest.TestCase):
         self.assertIn("<svg", page)
         self.assertNotIn("http://", page.replace("http://www.w3.org", ""))
 
+    def test_a_run_with_enough_evaluations_is_judged(self):
+        work = self.work
+        arguments = [*work.train_arguments(run_name="judged"), "--set", "run.evaluate_every=2", "--set", "scsi.steps=80", "--set", "verdict.replicas=20"]
+        code, _, err = program.run(*arguments)
+        self.assertEqual(code, 0, err)
+        self.assertIn("verdict: ", err)
+        verdict = json.loads((work / "judged" / "metrics.jsonl").read_text().splitlines()[-1])
+        self.assertIn("contraction", verdict, verdict["reason"])
+        self.assertGreater(verdict["test"]["p_value"], 0)
+        self.assertLessEqual(len(verdict["recoverability"]), 16)
+        program.expect_ok("report", work / "judged")
+        page = (work / "judged" / "report.html").read_text()
+        for text in ("Convergence", verdict["verdict"], "determined by"):
+            self.assertIn(text, page)
+        # Lost when the training was killed after its last figures: the resume writes the same one.
+        metrics = work / "judged" / "metrics.jsonl"
+        whole = metrics.read_text()
+        metrics.write_text("".join(line for line in whole.splitlines(keepends=True)[:-1]))
+        program.expect_ok(*arguments, "--resume")
+        self.assertEqual(metrics.read_text(), whole)
+
     def test_restored_rows_keep_their_order_and_ids(self):
         work = self.work
         program.expect_ok(*work.train_arguments(run_name="ids"))

@@ -102,6 +102,7 @@ nlohmann::json to_json(const Plan& plan) {
         {"refreshes", plan.cost.refreshes},
         {"evaluation_s", plan.cost.evaluation_s},
         {"evaluations", plan.cost.evaluations},
+        {"verdict_s", plan.cost.verdict_s},
         {"total_s", plan.cost.total_s}}}};
   if (plan.recovery) {
     json["linear_start"] = {{"signal_variance", numbers(plan.recovery->signal_variance_R)},
@@ -145,10 +146,10 @@ void print_memory(const Plan& plan) {
 
 void print_time(const Plan& plan) {
   const ScsiSettings& scsi = plan.config.train.scsi;
-  fmt::print("time       {} with {} threads: start {}, pool {}, {} steps of {:.3g} s{}, {} refreshes of {:.3g} s, {} evaluations of {:.3g} s\n",
+  fmt::print("time       {} with {} threads: start {}, pool {}, {} steps of {:.3g} s{}, {} refreshes of {:.3g} s, {} evaluations of {:.3g} s, verdict {}\n",
              format_duration(plan.cost.total_s), at::get_num_threads(), format_duration(plan.trial.start_s), format_duration(plan.cost.pool_s),
              scsi.steps, plan.trial.step_s, plan.trial.step_extrapolated ? " (extrapolated from smaller batches)" : "", plan.cost.refreshes,
-             plan.cost.refresh_s, plan.cost.evaluations, plan.cost.evaluation_s);
+             plan.cost.refresh_s, plan.cost.evaluations, plan.cost.evaluation_s, format_duration(plan.cost.verdict_s));
   fmt::print("calls      {} network calls of {} rows\n", plan.cost.network_calls, scsi.batch * scsi.resamples);
 }
 

@@ -82,10 +82,11 @@ void check_same_settings(RunConfig& config, const std::string& config_name, cons
                      run.string(), config_name, RunFolder::config_path(run).string());
 }
 
-/// Appends the verdict on the finished run to its metrics and prints it. Once for each end of a run: the test observations are used once.
+/// Appends the verdict on the finished run to its metrics and prints it. Once for each end of a run: the test observations are used once. None of a
+/// run on fixed pairs, which has no outer iteration.
 void write_verdict(const RunConfig& config, const Channel& channel, const RunFolder& folder, std::int64_t step, TerminalObserver& terminal) {
   const std::int64_t replicas = config.train.verdict.replicas;
-  if (replicas == 0 || folder.holds_verdict(step)) return;
+  if (replicas == 0 || config.train.scsi.refresh_every == 0 || folder.holds_verdict(step)) return;
   const TrainingObserver observer = terminal.observer();
   const diagnostics::RunVerdict result = diagnostics::judge_run(folder.path(), config.train, channel, [&](std::int64_t done) {
     if (const int signal = observer.stop_requested(); signal != 0) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
@@ -26,6 +27,7 @@ at::Tensor covariance(const at::Tensor& z_NQ) {
 }
 
 TEST(WhitenedCoordinates, AreUncorrelatedOfUnitVarianceOnTheirRows) {
+  at::set_num_threads(1);  // the tensors are too small for more
   for (const std::int64_t D : {6, 50, 700}) {  // all directions; leading and random ones; more elements than rows
     const at::Tensor y_ND = normals(400, D, 1) * at::logspace(0, -1, D) + 3;
     const WhitenedCoordinates coordinates(y_ND, 16);

@@ -92,6 +92,11 @@ TEST(CostEstimate, CountsNetworkCallsLikeTheTraining) {
   EXPECT_EQ(cost.refreshes, 5);    // at 14, 21, 28, 35, 42
   EXPECT_EQ(cost.evaluations, 4);  // at 0, 20, 40, 45
   EXPECT_DOUBLE_EQ(cost.total_s, 50.0);
+  trial.transport_row_s = 1e-3;  // 8 Heun steps: 16 calls of the drift
+  const double restored = 1744 + 1744 + 100 * 256;  // fewer training rows than the verdict asks for; observed set and 99 simulated ones
+  EXPECT_DOUBLE_EQ(estimate_cost(c.settings, trial).verdict_s, 16e-3 * restored);
+  c.settings.verdict.replicas = 0;
+  EXPECT_EQ(estimate_cost(c.settings, trial).verdict_s, 0.0);
 }
 
 TEST(Trial, LeavesNothingBehindAndCanBeStopped) {
