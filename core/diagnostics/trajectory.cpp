@@ -78,7 +78,6 @@ Rise rise_over_least(const std::vector<double>& values) {
   for (std::size_t i = 1; i + 1 < values.size(); ++i) means.push_back((values[i - 1] + values[i] + values[i + 1]) / 3);
   const auto least = std::ranges::min_element(means);
   rise.height = means.back() - *least;
-  rise.least_at = static_cast<std::size_t>(least - means.begin()) + 1;
   // Steps have twice the variance of the values, a mean of three a third of it; two means are subtracted.
   const double error = std::sqrt(squared_steps / static_cast<double>(values.size() - 1) / 2 * 2 / 3);
   rise.significant = rise.height > 4 * error;

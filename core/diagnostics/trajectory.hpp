@@ -34,7 +34,6 @@ at::Tensor law_of(const std::vector<TrajectoryPoint>& points);
 struct Rise {
   double height = 0;
   bool significant = false;
-  std::size_t least_at = 0;  ///< place of the least mean's middle value
 };
 Rise rise_over_least(const std::vector<double>& values);
 

@@ -1,5 +1,6 @@
 #include "verdict.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/core.h>
@@ -91,7 +92,9 @@ std::int64_t rows_for_power(const Facts& facts) {
 std::optional<Verdict> unexplained(const Facts& facts) {
   if (!facts.contraction || !facts.test) return std::nullopt;
   const GapTest& t = *facts.test;
-  const double left = t.excess * (1 - facts.contraction->closing_high);
+  double left = t.excess * (1 - facts.contraction->closing_high);
+  // At rest no coordinate moves by more than that, whatever share of the gap of a few hundred rows it may be.
+  if (!in_motion(facts)) left = std::max(left, t.excess - facts.contraction->ahead_high);
   if (t.p_value >= kSignificant || t.excess <= t.gap / 2 || !(left > facts.margin)) return std::nullopt;
   return Verdict{Word::kUnexplained,
                  fmt::format("{}; as many outer iterations again would leave {} of the spread or more", gap_in_words(t), percent(left)),
