@@ -1,4 +1,4 @@
-"""unchannel verify: the smoke case holds, every fault put in on purpose fails it, and what the engine cannot train is refused."""
+"""unchannel verify: the smoke case holds, and what the engine cannot train is refused. test_verify_faults.py shows that it can fail."""
 
 import json
 import signal
@@ -42,17 +42,9 @@ class Verify(unittest.TestCase):
         self.assertNotEqual(results[0], results[2])
 
     def test_a_perceptron_holds_too(self):
-        program.expect_ok("verify", SMOKE, "--set", 'verify.family="mlp"', "--set", "verify.depth=2", "--set", "verify.width=32", "--set", "verify.steps=400",
-                          "--set", "verify.learning_rate=0.005", "--set", "verify.iterations=2")
-
-    def test_each_fault_turns_the_verdict(self):
-        for fault in ("drift_sign", "time_grid", "epsilon_factor", "swapped_schedule"):
-            with self.subTest(fault):
-                code, out, err = program.run("verify", SMOKE, "--set", f'verify.fault="{fault}"', "--json", self.work / f"{fault}.json")
-                self.assertEqual(code, 1, out + err)
-                self.assertIn("FAILS", out)
-                self.assertIn("claims do not hold", err)
-                self.assertEqual(json.loads((self.work / f"{fault}.json").read_text())["verdict"], "fails")
+        quick = {"theory.epsilon": 0.0, "verify.family": '"mlp"', "verify.depth": 2, "verify.width": 32, "verify.steps": 400, "verify.learning_rate": 0.005,
+                 "verify.iterations": 1, "verify.repeats": 2, "verify.rows": 4096, "verify.batch": 512, "verify.fit_tolerance": 0.02}
+        program.expect_ok("verify", SMOKE, *(word for key, value in quick.items() for word in ("--set", f"{key}={value}")))
 
     def refuse(self, fragment, *overrides):
         code, out, err = program.run("verify", SMOKE, *(word for override in overrides for word in ("--set", override)))
