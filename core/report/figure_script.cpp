@@ -10,6 +10,8 @@ namespace unchannel::report {
 namespace {
 
 constexpr double kLeftMargin = 74, kRightMargin = 24, kTopMargin = 34, kBottomMargin = 46, kLegend = 26;
+/// From a box to its y axis' name; numbers of logarithmic axes, 0.0001, are wider.
+double name_distance(const Axis& y) { return y.logarithmic ? 74 : 56; }
 constexpr double kPixelsPerXLabel = 56, kPixelsPerYLabel = 24;
 
 /// A gnuplot string: single quotes interpret nothing but a doubled quote. Line breaks would end the command.
@@ -117,7 +119,7 @@ std::string panel_script(const Figure& figure, const Panel& panel, std::size_t n
   text += axis_script("y", panel.y, y, panel.bottom - panel.top, kPixelsPerYLabel);
   text += fmt::format("set title {} offset 0,-0.6\nunset arrow\nunset label\n", quoted(panel.title));
   // Labels of axes stand at fixed places; gnuplot's own move with the width of the numbers.
-  text += fmt::format("set label {} at screen {:.6f}, screen {:.6f} center rotate by 90\n", quoted(panel.y.label), (panel.left - 56) / figure.width,
+  text += fmt::format("set label {} at screen {:.6f}, screen {:.6f} center rotate by 90\n", quoted(panel.y.label), (panel.left - name_distance(panel.y)) / figure.width,
                       1 - 0.5 * (panel.top + panel.bottom) / figure.height);
   text += fmt::format("set label {} at screen {:.6f}, screen {:.6f} center\n", quoted(panel.x.label), 0.5 * (panel.left + panel.right) / figure.width,
                       1 - (panel.bottom + 36) / figure.height);
@@ -153,7 +155,7 @@ void Figure::arrange(std::size_t columns, double row_height) {
   const double box = width / static_cast<double>(columns);
   for (std::size_t i = 0; i < panels.size(); ++i) {
     Panel& panel = panels[i];
-    panel.left = static_cast<double>(i % columns) * box + kLeftMargin;
+    panel.left = static_cast<double>(i % columns) * box + kLeftMargin - name_distance({}) + name_distance(panel.y);
     panel.right = static_cast<double>(i % columns + 1) * box - kRightMargin;
     panel.top = static_cast<double>(i / columns) * row_height + kLegend + (panel.title.empty() ? 10 : kTopMargin);
     panel.bottom = static_cast<double>(i / columns + 1) * row_height + kLegend - kBottomMargin;
