@@ -38,4 +38,7 @@ Analysis analyse(const TheoryCase& theory_case);
 /// The figures for machines; units in the keys, numbers that are not finite as null. docs/reference/theory.md lists the keys.
 nlohmann::json to_json(const Analysis& analysis);
 
+/// `mean` and `covariance`, a list of rows: the same wherever a law is written.
+nlohmann::json to_json(const Gaussian& law);
+
 }  // namespace unchannel::theory

@@ -21,11 +21,9 @@ Json to_json(const Matrix& values_DD) {
 Json to_json(const std::vector<Iterate>& iterates) {
   Json list = Json::array();
   for (std::size_t k = 0; k < iterates.size(); ++k) {
-    list.push_back({{"k", k},
-                    {"mean", to_json(iterates[k].law.mean_D)},
-                    {"covariance", to_json(iterates[k].law.covariance_DD)},
-                    {"kl_nats", number(iterates[k].kl_nats)},
-                    {"w2", number(iterates[k].w2)}});
+    Json iterate = theory::to_json(iterates[k].law);
+    iterate.update({{"k", k}, {"kl_nats", number(iterates[k].kl_nats)}, {"w2", number(iterates[k].w2)}});
+    list.push_back(std::move(iterate));
   }
   return list;
 }
@@ -51,6 +49,8 @@ Json to_json(const TheoremBound& bound) {
 Json to_json(const std::optional<std::int64_t>& count) { return count ? Json(*count) : Json(nullptr); }
 
 }  // namespace
+
+nlohmann::json to_json(const Gaussian& law) { return {{"mean", to_json(law.mean_D)}, {"covariance", to_json(law.covariance_DD)}}; }
 
 nlohmann::json to_json(const Analysis& analysis) {
   Json contraction = rates(analysis.contraction);

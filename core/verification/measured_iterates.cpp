@@ -9,7 +9,7 @@
 namespace unchannel::verification {
 namespace {
 
-/// A whitened entry is beyond this many standard errors once in two million: all entries of all iterates together are hardly ever.
+/// Of known errors one entry in two million is beyond, of errors estimated from few repeats more: docs/theory/verification.md, (1).
 constexpr double kStandardErrors = 5.0;
 /// A distance that may be wrong by more than a third says nothing about a rate.
 constexpr double kUsableDistance = 3.0;

@@ -2,24 +2,16 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unchannel/theory/analysis.hpp>
 
 namespace unchannel::verification {
 namespace {
-
-nlohmann::json to_json(const theory::Gaussian& law) {
-  nlohmann::json rows = nlohmann::json::array();
-  for (Eigen::Index i = 0; i < law.covariance_DD.rows(); ++i) {
-    const theory::Vector row = law.covariance_DD.row(i);
-    rows.push_back(std::vector<double>(row.begin(), row.end()));
-  }
-  return {{"mean", std::vector<double>(law.mean_D.begin(), law.mean_D.end())}, {"covariance", rows}};
-}
 
 nlohmann::json to_json(const SchemeResult& result) {
   nlohmann::json iterates = nlohmann::json::array();
   for (std::size_t k = 0; k < result.measured.size(); ++k) {
     const MeasuredIterate& m = result.measured[k];
-    nlohmann::json measured = to_json(m.law), predicted = to_json(result.predicted[k].law);
+    nlohmann::json measured = theory::to_json(m.law), predicted = theory::to_json(result.predicted[k].law);
     measured["w2"] = m.w2;
     predicted["w2"] = result.predicted[k].w2;
     predicted["kl_nats"] = result.predicted[k].kl_nats;
