@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
+#include <unchannel/base/error.hpp>
+
 namespace unchannel::verification {
 namespace {
 
@@ -26,6 +30,12 @@ class FaultyNetwork final : public Network {
 };
 
 }  // namespace
+
+void check_fault_acts(const std::string& fault, const std::vector<Scheme>& schemes) {
+  const auto is_sde = [](const Scheme& scheme) { return Interpolant(scheme.interpolant).stochastic(); };
+  check<ConfigError>(fault != "epsilon_factor" || std::any_of(schemes.begin(), schemes.end(), is_sde),
+                     "verify.fault = \"epsilon_factor\" doubles the noise of an SDE, and this case has ODEs only. Set theory.epsilon > 0 or choose another fault.");
+}
 
 InterpolantSettings with_fault(const std::string& fault, InterpolantSettings interpolant) {
   if (fault != "epsilon_factor") return interpolant;

@@ -6,7 +6,12 @@
 #include <unchannel/interpolant/interpolant.hpp>
 #include <unchannel/nn/network.hpp>
 
+#include "scheme.hpp"
+
 namespace unchannel::verification {
+
+/// Throws ConfigError for a fault that no scheme could show: "epsilon_factor" where every transport is an ODE.
+void check_fault_acts(const std::string& fault, const std::vector<Scheme>& schemes);
 
 /// The interpolant that transports under the fault "epsilon_factor": twice the ε of the one that was trained. Others leave it as it is.
 InterpolantSettings with_fault(const std::string& fault, InterpolantSettings interpolant);

@@ -55,6 +55,7 @@ class Verify(unittest.TestCase):
         self.refuse("needs the score", "theory.operator=[[0.5]]")
         self.refuse("needs y = x + sigma n", "theory.operator=[[0.5]]", 'theory.epsilon="em"')
         self.refuse("Set it to 1", "theory.over_relaxation=1.2")
+        self.refuse("has ODEs only", "theory.operator=[[0.5]]", "theory.epsilon=0.0", 'verify.fault="epsilon_factor"')
         self.refuse("verify.repeats must lie between 2", "verify.repeats=1")
         self.refuse("Did you mean", "verify.repeat=3")
 

@@ -11,6 +11,7 @@
 
 #include "../posterior_draws.hpp"
 #include "commands.hpp"
+#include "training.hpp"
 
 namespace unchannel {
 namespace {
@@ -54,6 +55,7 @@ void run_guided(const GuidedArguments& arguments) {
   check_guidance(arguments);
   refuse_same_file("--output", arguments.output, {arguments.config, arguments.input, arguments.truth});
   const RunConfig config = RunConfig::read(arguments.config, arguments.overrides);
+  use_threads(config.train.run);
   const GeneratorRun generator = open_generator(arguments.prior);
   const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, arguments.input);
   const DatasetReader observations(arguments.input, DatasetKind::observations);

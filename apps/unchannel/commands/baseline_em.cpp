@@ -53,6 +53,7 @@ Em open_em(const EmArguments& arguments) {
   const std::string file = config.train.data.observations;
   check<ConfigError>(!file.empty(), "{}: baseline em draws signals given stored observations; name their file in data.observations.", arguments.config);
   std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, file);
+  use_threads(config.train.run);
   PosteriorSettings settings = arguments.settings;
   settings.noise_sigma = noise_sigma_of(*channel, settings.noise_sigma);
   return {arguments, std::move(config), std::move(generator), std::move(channel), DatasetReader(file, DatasetKind::observations), settings};

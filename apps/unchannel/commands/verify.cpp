@@ -15,6 +15,7 @@
 #include <unchannel/report/decay_figure.hpp>
 #include <unchannel/report/figure_script.hpp>
 #include <unchannel/report/gnuplot.hpp>
+#include <unchannel/verification/fault.hpp>
 #include <unchannel/verification/verification.hpp>
 
 #include "commands.hpp"
@@ -94,6 +95,7 @@ void run_verify(const VerifyArguments& arguments) {
   config.fill_table("verify", [&](SettingsVisitor& visitor) { settings.visit(visitor); });
   at::set_num_threads(static_cast<int>(settings.threads));
   const std::vector<verification::Scheme> schemes = verification::schemes_of(theory::read_theory_case(config).problem, transport, settings.transport_steps);
+  verification::check_fault_acts(settings.fault, schemes);
   const Stopwatch watch;
   const Verification result = trained(schemes, settings);
   for (const SchemeResult& scheme : result.schemes) print_scheme(scheme);
