@@ -29,7 +29,7 @@ int run(int argc, char** argv) {
   app.footer(
       "Example: unchannel train configs/smoke/quasar.toml --run runs/first\n"
       "Exit codes: 0 success, 1 verification failed, 2 usage or configuration, 3 plugin, 4 data or disk, 5 numerical,\n"
-      "130 and 143 interrupted with a checkpoint");
+      "6 another process of the job was lost, 130 and 143 interrupted with a checkpoint");
   unchannel::add_import_command(app);
   unchannel::add_info_command(app);
   unchannel::add_plugins_command(app);
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const unchannel::Error& error) {
-    fmt::print(stderr, "unchannel: {}\n", error.what());
+    if (*error.what() != '\0') fmt::print(stderr, "unchannel: {}\n", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     return report_out_of_memory();
