@@ -29,7 +29,7 @@ int run(int argc, char** argv) {
   app.footer(
       "Example: unchannel train configs/smoke/quasar.toml --run runs/first\n"
       "Exit codes: 0 success, 1 verification failed, 2 usage or configuration, 3 plugin, 4 data or disk, 5 numerical,\n"
-      "130 and 143 interrupted with a checkpoint");
+      "6 another process of the job was lost, 130 and 143 interrupted with a checkpoint");
   unchannel::add_import_command(app);
   unchannel::add_info_command(app);
   unchannel::add_plugins_command(app);
@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   unchannel::add_curve_command(app);
   unchannel::add_distil_command(app);
   unchannel::add_restore_command(app);
+  unchannel::add_join_command(app);
   unchannel::add_sample_command(app);
   unchannel::add_baseline_command(app);
   unchannel::add_evaluate_command(app);
@@ -49,7 +50,7 @@ int run(int argc, char** argv) {
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
   // Only commands that poll: the others (evaluate, export, info, reference, theory) are to end at once, as the shell's user expects.
-  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "sample", "baseline", "report", "verify"}) {
+  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "restore", "join", "sample", "baseline", "report", "verify"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }
   unchannel::check_command_words(app, argc, argv);
@@ -71,7 +72,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const unchannel::Error& error) {
-    fmt::print(stderr, "unchannel: {}\n", error.what());
+    if (*error.what() != '\0') fmt::print(stderr, "unchannel: {}\n", error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     return report_out_of_memory();

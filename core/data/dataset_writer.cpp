@@ -9,6 +9,7 @@
 #include <unchannel/base/error.hpp>
 
 #include "dataset.hpp"
+#include "dataset_columns.hpp"
 #include "hdf5_rows.hpp"
 
 namespace unchannel {
@@ -257,7 +258,7 @@ std::vector<Value> pick(const std::vector<Value>& column, std::span<const std::u
 
 }  // namespace
 
-void copy_metadata(const DatasetReader& source, std::span<const std::uint64_t> rows, DatasetWriter& target) {
+void copy_columns(const DatasetReader& source, std::span<const std::uint64_t> rows, DatasetWriter& target) {
   for (const std::uint64_t row : rows) {
     check<DataError>(row < source.rows(), "{}: row {} was asked for, but there are only {}.", source.path().string(), row, source.rows());
   }
@@ -269,16 +270,32 @@ void copy_metadata(const DatasetReader& source, std::span<const std::uint64_t> r
     }
   }
   for (const std::string& name : source.text_columns()) target.append_column(name, pick(*source.text_column(name), rows));
+}
+
+void copy_metadata(const DatasetReader& source, std::span<const std::uint64_t> rows, DatasetWriter& target) {
+  copy_columns(source, rows, target);
   if (source.wavelength() && source.wavelength()->angstrom.size() == target.dim()) target.set_wavelength(*source.wavelength());
   for (const auto& [name, text] : source.attributes()) target.set_attribute(name, text);
 }
 
-void copy_metadata(const DatasetReader& source, std::uint64_t first, std::uint64_t count, DatasetWriter& target) {
+namespace {
+
+std::vector<std::uint64_t> row_numbers(const DatasetReader& source, std::uint64_t first, std::uint64_t count) {
   check<DataError>(first <= source.rows() && count <= source.rows() - first, "{}: rows {}…{} were asked for, but there are only {}.",
                    source.path().string(), first, first + count, source.rows());
   std::vector<std::uint64_t> rows(count);
   std::iota(rows.begin(), rows.end(), first);
-  copy_metadata(source, rows, target);
+  return rows;
+}
+
+}  // namespace
+
+void copy_columns(const DatasetReader& source, std::uint64_t first, std::uint64_t count, DatasetWriter& target) {
+  copy_columns(source, row_numbers(source, first, count), target);
+}
+
+void copy_metadata(const DatasetReader& source, std::uint64_t first, std::uint64_t count, DatasetWriter& target) {
+  copy_metadata(source, row_numbers(source, first, count), target);
 }
 
 }  // namespace unchannel

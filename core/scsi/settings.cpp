@@ -98,6 +98,7 @@ void RunSettings::visit(SettingsVisitor& visitor) {
   visitor.integer({"threads", "CPU threads; 0: all. Bits differ between thread counts."}, threads, 0, 4096);
   visitor.integer({"evaluate_every", "Steps between two evaluations of the consistency gap.", "steps"}, evaluate_every, 1, kAny);
   visitor.integer({"checkpoint_every", "Steps between two checkpoints.", "steps"}, checkpoint_every, 1, kAny);
+  visitor.number({"rank_timeout_s", "Several processes: longest wait for another one, the first one's start and evaluations included.", "s"}, rank_timeout_s, 1.0, 1e7);
 }
 
 void VerdictSettings::visit(SettingsVisitor& visitor) {

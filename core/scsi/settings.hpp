@@ -74,6 +74,7 @@ struct RunSettings {
   std::int64_t threads = 0;
   std::int64_t evaluate_every = 500;
   std::int64_t checkpoint_every = 1000;
+  double rank_timeout_s = 3600.0;
 
   void visit(SettingsVisitor& visitor);
 };

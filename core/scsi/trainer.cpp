@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/distributed/agreement.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/measurement/least_squares.hpp>
 
@@ -22,16 +23,18 @@ constexpr double kLossHorizonSteps = 100.0;
 
 }  // namespace
 
-Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer)
+Trainer::Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer, Ranks& ranks)
     : settings_(settings),
       channel_(channel),
       folder_(folder),
       observer_(std::move(observer)),
+      ranks_(ranks),
       key_(RandomKey(static_cast<std::uint64_t>(settings.run.key))),
       observations_(settings.data, channel, key_),
       figures_(settings, channel, observations_),
       pool_(std::min(settings.scsi.pool, observations_.training_rows())) {
   settings_.check_consistency();
+  ranks_.set_time_limit(settings_.run.rank_timeout_s);
   if (!settings_.data.clean_signals.empty()) clean_signals_.emplace(settings_.data, channel_);
 }
 
@@ -88,21 +91,36 @@ void Trainer::build_networks() {
 }
 
 void Trainer::start() {
+  together(ranks_, [&] {
+    if (ranks_.first()) start_here();
+  });
+  share_checkpoint();
+  together(ranks_, [&] {
+    if (!ranks_.first()) resume_here();
+  });
+}
+
+void Trainer::start_here() {
   watch_ = Stopwatch();
   folder_.cut_metrics(-1);  // of a start that failed before its first checkpoint
   build_networks();
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(settings_.optimiser, *student_, *ema_);
-  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
+  begin_steps();
   fill_pool();
   say(fmt::format("{} training observations of {} elements, {} parameters", observations_.training_rows(), observations_.signal_size(),
                   student_->parameter_count()));
-  evaluate();
-  save_checkpoint();
+  measure();
+  write_checkpoint();
+}
+
+void Trainer::begin_steps() {
+  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr, RankShare{ranks_.rank(), ranks_.size()});
+  if (!ranks_.alone()) gradient_sum_.emplace(*student_);
 }
 
 void Trainer::stop_start_if_requested() const {
-  const int signal = observer_.stop_requested ? observer_.stop_requested() : 0;
+  const int signal = stop_signal();
   if (signal == 0) return;
   throw InterruptedError(
       fmt::format("stopped by signal {} before the first step; there is no checkpoint yet, the same command starts anew.", signal), signal);
@@ -150,7 +168,9 @@ void Trainer::run() {
                       settings_.scsi.early_stop));
       save_checkpoint();
     }
-    write_final_figures();
+    together(ranks_, [&] {
+      if (ranks_.first()) write_final_figures();
+    });
   } catch (const PluginError& error) {
     save_checkpoint();
     throw PluginError(fmt::format("{} A checkpoint of step {} is written; repair the channel and continue with --resume.", error.what(), step_));
@@ -158,15 +178,19 @@ void Trainer::run() {
 }
 
 void Trainer::advance() {
-  if (const int signal = observer_.stop_requested ? observer_.stop_requested() : 0; signal != 0) {
+  if (const int signal = ranks_.alone() ? stop_signal() : agreed_signal_; signal != 0) {
     save_checkpoint();
     throw InterruptedError(
         fmt::format("stopped by signal {} at step {}; a checkpoint is written, continue with --resume.", signal, step_), signal);
   }
   const ScsiSettings& scsi = settings_.scsi;
+  const Stopwatch work;
+  const double waited_before_s = ranks_.waited_s();
   // A step that failed after its refresh must not refresh again when it is resumed.
   if (scsi.refresh_every > 0 && step_ >= scsi.first_refresh && step_ % scsi.refresh_every == 0 && refreshed_at_ != step_) refresh_pool();
   const double loss = train_step();
+  working_s_ += work.elapsed_s();
+  waiting_s_ += ranks_.waited_s() - waited_before_s;
   check<NumericalError>(std::isfinite(loss),
                         "step {}: the loss is not finite. The last checkpoint is intact; lower "
                         "optimiser.learning_rate or use model.precision = \"float32\", then --resume.",
@@ -181,6 +205,14 @@ void Trainer::advance() {
 }
 
 double Trainer::train_step() {
+  double loss = 0.0;
+  agreed_signal_ = together(ranks_, [&] { loss = backward_pass(); }, stop_signal());
+  if (gradient_sum_) loss = gradient_sum_->over(ranks_, loss);
+  if (std::isfinite(loss)) optimiser_->step(step_, settings_.scsi.steps);
+  return loss;
+}
+
+double Trainer::backward_pass() {
   TrainingBatch batch;
   at::Tensor target_GNQ;
   {
@@ -191,33 +223,30 @@ double Trainer::train_step() {
   const DriftModel::Prediction prediction = model_->predict(*student_, batch.level_G, batch.interpolated_GND, batch.context);
   at::Tensor noise_GNQ = batch.noise_GND;
   if (noise_GNQ.defined() && model_->settings().space == "basis") noise_GNQ = noise_GNQ.matmul(model_->bridge()->model().basis_DR);
-  const at::Tensor loss = model_->loss(prediction, batch.level_G, target_GNQ, noise_GNQ, batch.weight_GN);
+  at::Tensor loss = model_->loss(prediction, batch.level_G, target_GNQ, noise_GNQ, batch.weight_GN);
+  if (!ranks_.alone()) loss = loss * batch.share;
   const double value = loss.item<double>();
-  if (!std::isfinite(value)) return value;
-  loss.backward();
-  optimiser_->step(step_, settings_.scsi.steps);
+  if (std::isfinite(value)) loss.backward();
   return value;
-}
-
-ObservationBatch Trainer::next_rows(std::int64_t count) {
-  const StreamPosition before = observations_.position();
-  try {
-    return observations_.next(count);
-  } catch (const PluginError&) {  // in lift; the checkpoint of this step must read the same rows again
-    observations_.restore(before);
-    throw;
-  }
 }
 
 void Trainer::refresh_pool() {
   const std::int64_t rows = std::min(settings_.scsi.refresh_rows, pool_.capacity());
   const double progress = static_cast<double>(step_) / static_cast<double>(settings_.scsi.steps);
   const Integration how = settings_.transport.in_training(progress);
-  const ObservationBatch batch = next_rows(rows);
-  const at::Tensor ids = at::arange(step_ * rows, (step_ + 1) * rows, at::kLong);
-  const at::Tensor signals =
-      model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), how,
-                        key_.derive(Purpose::kTransportNoise), ids, transporters_of(batch.row_numbers(), settings_.model));
+  const StreamPosition before = observations_.position();
+  ObservationBatch batch;
+  at::Tensor mine;
+  try {
+    together(ranks_, [&] {
+      batch = observations_.next(rows);
+      mine = transport_share(batch, how);
+    });
+  } catch (const PluginError&) {  // in lift; the checkpoint of this step must read the same rows again
+    observations_.restore(before);
+    throw;
+  }
+  const at::Tensor signals = gathered(mine, rows);
   const double omega = settings_.scsi.over_relaxation;
   pool_.add(batch, omega > 0.0 ? model_->within_range(pool_.over_relaxed(batch, signals, omega)) : signals);
   refreshed_at_ = step_;
@@ -225,6 +254,17 @@ void Trainer::refresh_pool() {
 }
 
 void Trainer::evaluate() {
+  waiting_fraction_ = waiting_fraction();
+  together(ranks_, [&] {
+    if (ranks_.first()) measure();
+  });
+  // The first rank alone has measured; all of them stop early together.
+  std::int64_t memorised = ranks_.first() ? memorised_evaluations_ : 0;
+  ranks_.sum(std::span(&memorised, 1));
+  memorised_evaluations_ = memorised;
+}
+
+void Trainer::measure() {
   const TrainingFigures::Consistency consistency = figures_.consistency(*model_, *ema_);
   const metrics::GapResult& gap = consistency.gap;
   const TrainingFigures::Residuals residuals = figures_.residuals(*model_, *ema_);
@@ -241,6 +281,10 @@ void Trainer::evaluate() {
                          {"law_spread_gap", consistency.spread_gap},
                          {"held_out_residual_rms", residuals.held_out_rms},
                          {"training_rows_residual_rms", residuals.training_rows_rms}};
+  if (!ranks_.alone()) {
+    line["ranks"] = ranks_.size();
+    line["waiting_fraction"] = waiting_fraction_;
+  }
   const double limit = settings_.scsi.early_stop;
   memorised_evaluations_ = limit > 0.0 && residuals.excess() > limit ? memorised_evaluations_ + 1 : 0;
   note_ = fmt::format(", gap {:.4f}", gap.relative);

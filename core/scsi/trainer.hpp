@@ -9,6 +9,7 @@
 #include <string>
 
 #include <unchannel/base/stopwatch.hpp>
+#include <unchannel/distributed/ranks.hpp>
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/nn/optimiser.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -16,6 +17,7 @@
 
 #include "clean_signals.hpp"
 #include "gaussian_fit.hpp"
+#include "gradient_sum.hpp"
 #include "latent_gaussian.hpp"
 #include "observations.hpp"
 #include "pool.hpp"
@@ -36,16 +38,18 @@ struct TrainingObserver {
 /// The self-consistent iteration [SCSI, Algorithm 2] with a pool: fit the drift on pairs (x, F(x)) of pooled signals; every
 /// `refresh_every` steps the teacher transports `refresh_rows` observations anew into the pool.
 /// State lives in the run folder's checkpoint; a resumed run is bit-identical to an uninterrupted one on the same kind of CPU
-/// with the same number of threads.
+/// with the same number of threads and ranks.
+/// Several ranks share every step and every refresh; each has the whole pool. The first one fits the start, evaluates and writes its folder; that
+/// of another rank is private and holds what it was told. A failure or a stop on one rank ends all of them at the same step.
 class Trainer {
  public:
-  Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer);
+  Trainer(const TrainSettings& settings, const Channel& channel, RunFolder& folder, TrainingObserver observer, Ranks& ranks = single_rank());
   ~Trainer();
 
   /// Fits the start, builds the model and the first pool. Throws InterruptedError, without a checkpoint, when a stop was requested
   /// meanwhile: polled in every round of the linear start and every 2,048 rows of the pool.
   void start();
-  /// Takes everything from the last checkpoint. Throws DataError (no or damaged checkpoint, other configuration).
+  /// Takes everything from the last checkpoint, which the first rank has. Throws DataError (no or damaged checkpoint, other configuration).
   void resume();
   /// Trains to settings.scsi.steps. Throws InterruptedError after writing a checkpoint when a stop was requested, NumericalError
   /// when the loss is not finite (the last checkpoint stays).
@@ -59,18 +63,34 @@ class Trainer {
   void build_model(std::optional<GaussianBridge> bridge);
   /// A fresh network, or the model and weights of start.run.
   void build_networks();
+  /// The whole start, its first figures and checkpoint.
+  void start_here();
+  void resume_here();
+  /// Gives the first rank's checkpoint to the others' folders.
+  void share_checkpoint();
+  void begin_steps();
   void fill_pool();
   void stop_start_if_requested() const;
   at::Tensor start_signals(const ObservationBatch& batch);
+  int stop_signal() const { return observer_.stop_requested ? observer_.stop_requested() : 0; }
   double train_step();
+  /// This rank's part of the step's loss, and its gradients.
+  double backward_pass();
   void advance();
-  ObservationBatch next_rows(std::int64_t count);
   void refresh_pool();
+  /// This rank's rows of `batch`, transported.
+  at::Tensor transport_share(const ObservationBatch& batch, const Integration& how);
+  /// The `rows` of all ranks.
+  at::Tensor gathered(const at::Tensor& mine_BD, std::int64_t rows);
   bool stopped_early() const { return memorised_evaluations_ >= 2; }
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
   void evaluate();
+  void measure();
   void write_final_figures();
-  void save_checkpoint() const;
+  void save_checkpoint();
+  void write_checkpoint() const;
+  /// Share of the time of steps and refreshes that the ranks waited for each other or for the network, since the last call.
+  double waiting_fraction();
   /// Of the training, without the time between its sessions.
   void say(const std::string& text) const;
 
@@ -78,6 +98,7 @@ class Trainer {
   const Channel& channel_;
   RunFolder& folder_;
   TrainingObserver observer_;
+  Ranks& ranks_;
   RandomKey key_;
   Observations observations_;
   TrainingFigures figures_;
@@ -88,12 +109,16 @@ class Trainer {
   std::optional<TrainingBatcher> batcher_;
   std::unique_ptr<Network> student_, ema_;
   std::unique_ptr<Optimiser> optimiser_;
+  std::optional<GradientSum> gradient_sum_;  ///< of several ranks
   Pool pool_;
   std::int64_t step_ = 0;
   std::int64_t refreshed_at_ = -1;  ///< step before which the pool was last refreshed
   std::int64_t network_calls_ = 0;
   double loss_average_ = 0.0;
   std::int64_t memorised_evaluations_ = 0;  ///< in a row, at which scsi.early_stop was exceeded
+  int agreed_signal_ = 0;  ///< several ranks: a stop signal that one of them had received in the last step
+  double working_s_ = 0.0, waiting_s_ = 0.0;  ///< of this rank's steps and refreshes since the last evaluation
+  double waiting_fraction_ = 0.0;
   Stopwatch watch_;
   std::string note_;
 };

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
+#include <unchannel/distributed/agreement.hpp>
 #include <unchannel/nn/device.hpp>
 
 #include "trained_model.hpp"
@@ -12,6 +13,11 @@
 namespace unchannel {
 
 void Trainer::resume() {
+  share_checkpoint();
+  together(ranks_, [&] { resume_here(); });
+}
+
+void Trainer::resume_here() {
   const TensorFile file = read_tensor_file(folder_.checkpoint_path());
   try {
     const nlohmann::json text = nlohmann::json::parse(file.text);
@@ -36,6 +42,9 @@ void Trainer::resume() {
     if (const std::string before = text.value("device", "cpu"), now = device_named(settings_.model.device).str(); before != now) {
       say(fmt::format("warning: the checkpoint was written on the device {}, the network is on {} now; results will differ in the last bits", before, now));
     }
+    if (const int before = text.value("ranks", 1); before != ranks_.size()) {
+      say(fmt::format("warning: the checkpoint was written by {} ranks, this job has {}; results will differ in the last bits", before, ranks_.size()));
+    }
     if (text.at("threads") != at::get_num_threads()) {
       say(fmt::format("warning: the checkpoint was written with {} threads, this process has {}; results will differ in the last bits",
                       text.at("threads").get<int>(), at::get_num_threads()));
@@ -46,11 +55,11 @@ void Trainer::resume() {
     throw DataError(fmt::format("{}: a tensor is missing; it was written by another version. Start a new run or resume with that version.",
                                 folder_.checkpoint_path().string()));
   }
-  batcher_.emplace(settings_.scsi, channel_, *model_, key_, clean_signals_ ? &*clean_signals_ : nullptr);
+  begin_steps();
   folder_.cut_metrics(step_);
 }
 
-void Trainer::save_checkpoint() const {
+void Trainer::write_checkpoint() const {
   TensorFile file;
   file.text = nlohmann::json({{"step", step_},
                               {"network_calls", network_calls_},
@@ -59,6 +68,7 @@ void Trainer::save_checkpoint() const {
                               {"memorised_evaluations", memorised_evaluations_},
                               {"elapsed_s", watch_.elapsed_s()},
                               {"threads", at::get_num_threads()},
+                              {"ranks", ranks_.size()},
                               {"device", device_named(settings_.model.device).str()},
                               {"stream", observations_.position()}})
                   .dump();

@@ -22,17 +22,37 @@ struct TrainingBatch {
   at::Tensor noise_GND;          ///< z; undefined where none enters the path
   at::Tensor weight_GN;          ///< 0 where the channel failed on the sample; undefined when it never did
   DriftModel::Context context;
+  double share = 1.0;            ///< of the step's network rows, where several ranks share them
+};
+
+/// Which of the ranks that share a step asks.
+struct RankShare {
+  int rank = 0, ranks = 1;
+};
+
+/// The network rows of one rank and the simulated signals they need. Each of the G groups is cut at the same places, so that every rank has all
+/// times; rows that use one signal go to one rank as far as the cuts allow, so that it is simulated once.
+struct BatchPart {
+  at::Tensor row_B;   ///< numbers of the network rows, group after group
+  at::Tensor pair_S;  ///< numbers of the signals, increasing; undefined: all
+  at::Tensor slot_B;  ///< place of each row's signal in pair_S
+
+  /// Rows `groups` × n of a step. With one rank all of them. `step` turns the groups: every signal meets its resamples at different times.
+  static BatchPart of(std::int64_t batch, std::int64_t rows, std::int64_t groups, std::int64_t step, RankShare share);
+  /// Of values for all signals those of this part.
+  at::Tensor of_pairs(const at::Tensor& values_S) const { return pair_S.defined() && values_S.defined() ? values_S.index_select(0, pair_S) : values_S; }
+  std::int64_t pairs(std::int64_t batch) const { return pair_S.defined() ? pair_S.size(0) : batch; }
 };
 
 /// Draws step `step`'s batch, a pure function of (key, step) and the pool: S = batch signals from the pool, one simulation of
 /// each with fresh latents (with probability 1−p the real observation instead), each pair used at `resamples` times. A share
 /// `clean_share` of the signals are clean ones: no observation belongs to them, so they are always simulated, with latents of any pool row
-/// where the channel does not draw them.
+/// where the channel does not draw them. Several ranks draw the same numbers and keep their part: together they have the batch of one.
 class TrainingBatcher {
  public:
-  /// `clean` may be null where clean_share is 0; it must outlive the batcher.
-  TrainingBatcher(const ScsiSettings& settings, const Channel& channel, const DriftModel& model, RandomKey key, const CleanSignals* clean)
-      : settings_(settings), channel_(channel), model_(model), key_(key), clean_(clean) {}
+  /// `clean` may be null where clean_share is 0; it must outlive the batcher. Throws ConfigError when there are more ranks than rows in a group.
+  TrainingBatcher(const ScsiSettings& settings, const Channel& channel, const DriftModel& model, RandomKey key, const CleanSignals* clean,
+                  RankShare share = {});
 
   TrainingBatch draw(const Pool& pool, std::int64_t step) const;
 
@@ -44,7 +64,7 @@ class TrainingBatcher {
     at::Tensor learner_S;
     Latents visible;
   };
-  Pairs draw_pairs(const Pool& pool, std::int64_t step) const;
+  Pairs draw_pairs(const Pool& pool, std::int64_t step, const BatchPart& part) const;
   at::Tensor draw_clean(std::int64_t step) const;
   RandomKey clean_key() const { return key_.derive(Purpose::kMixture).derive(std::uint64_t{1}); }
 
@@ -53,6 +73,7 @@ class TrainingBatcher {
   const DriftModel& model_;
   RandomKey key_;
   const CleanSignals* clean_;
+  RankShare share_;
 };
 
 /// `count` indices below `bound`, a pure function of (key, stream, step), int64.

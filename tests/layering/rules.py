@@ -1,7 +1,7 @@
 """The arrows of the layers: which folder may include which. The table is the only place where they are written for the machine."""
 
 # Header roots of a module: <unchannel/NAME/...> lives in this folder.
-CORE = ["base", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
+CORE = ["base", "distributed", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
         "verification", "diagnostics", "report"]
 CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 
@@ -9,6 +9,7 @@ CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 DIRECT = {
     "plugin-api": [],
     "core/base": ["plugin-api/random"],
+    "core/distributed": ["core/base"],
     "core/measurement": ["core/base"],
     "core/nn": ["core/base"],
     "core/interpolant": ["core/base"],
@@ -19,7 +20,7 @@ DIRECT = {
     "core/theory": ["core/base"],
     "core/run": ["core/base", "core/data"],
     # run: the training loop writes its own checkpoints and metrics, so that a resumed run continues inside the loop.
-    "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics", "core/run"],
+    "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics", "core/run", "core/distributed"],
     "core/baselines": ["core/transport", "core/measurement", "core/data", "core/metrics"],
     "core/verification": ["core/scsi", "core/theory"],
     "core/diagnostics": ["core/scsi", "core/metrics"],
@@ -37,7 +38,7 @@ TREES = {
 }
 
 # Folders whose code must build without torch: the worker links them, and the asan and tsan presets consist of them.
-TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/data", "core/theory", "channels/plugin_host", "channels/plugin_project", "channels/conformance",
+TORCH_FREE = ["plugin-api", "plugins", "core/base", "core/distributed", "core/data", "core/theory", "channels/plugin_host", "channels/plugin_project", "channels/conformance",
               "apps/worker"]
 TORCH_INCLUDES = ("torch/", "ATen/", "c10/")
 

@@ -19,6 +19,7 @@ void add_import_command(CLI::App& app);
 void add_import_array_commands(CLI::App& import);  // idx, mat and npy, below `import`
 void add_import_image_commands(CLI::App& import);  // cifar, images and tar, below `import`
 void add_info_command(CLI::App& app);
+void add_join_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
 void add_plugins_command(CLI::App& app);
 void add_plugins_check_commands(CLI::App& plugins);  // check and fuzz, below `plugins`

@@ -1,66 +1,55 @@
-#include <ATen/ATen.h>
-
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include <fmt/ranges.h>
 
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/progress.hpp>
+#include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/data/partial_rows.hpp>
+#include <unchannel/data/row_shard.hpp>
 #include <unchannel/nn/memory.hpp>
-#include <unchannel/scsi/distillation.hpp>
-#include <unchannel/scsi/observations.hpp>
-#include <unchannel/scsi/trained_model.hpp>
 
-#include "../run_config.hpp"
+#include "../restoration.hpp"
 #include "commands.hpp"
 
 namespace unchannel {
 namespace {
 
 struct RestoreArguments {
-  std::string run, input, output, shard;
+  RestorationRequest request;
+  std::string output, shard;
   std::vector<std::string> plugin_folders;
-  std::int64_t samples = 1;
-  std::int64_t key = 1;
   bool resume = false;
   bool posterior = false;
-  bool one_call = false;
 };
 
-struct RowRange {
-  std::uint64_t begin, end;
+/// One output file: what is in it and what describes it.
+struct Output {
+  std::string origin;
+  std::string shard;  ///< its attribute; empty for all rows
+  RowShard range;
+  std::vector<std::uint64_t> row_shape;
 };
 
-/// "i/n" with 1 ≤ i ≤ n: the i-th of n nearly equal parts of the rows.
-RowRange rows_of_shard(const std::string& shard, std::uint64_t rows) {
-  if (shard.empty()) return {0, rows};
-  const auto slash = shard.find('/');
-  unsigned long long part = 0, parts = 0;
-  try {
-    part = std::stoull(shard.substr(0, slash));
-    parts = slash == std::string::npos ? 0 : std::stoull(shard.substr(slash + 1));
-  } catch (const std::exception&) {
-    parts = 0;
-  }
-  check<ConfigError>(parts >= 1 && part >= 1 && part <= parts, "--shard {}: must be i/n with 1 ≤ i ≤ n, e.g. 2/8.", shard);
-  check<ConfigError>(parts <= rows, "--shard {}: {} parts of {} rows would leave parts without any. Use {} parts at most.", shard, parts,
-                     rows, rows);
-  return {(part - 1) * rows / parts, part * rows / parts};
+Output output_of(const RestoreArguments& arguments, const Restoration& restoration, const std::string& task_hash) {
+  const RowShard range = RowShard::parse(arguments.shard, restoration.observations().rows(), restoration.block_rows());
+  return {restoration.origin(), arguments.shard.empty() ? "" : range.describe(task_hash), range, restoration.row_shape()};
 }
 
 /// Whether the output is there and is what this command would write. Another file of that name is refused rather than taken for it.
-bool is_complete(const RestoreArguments& arguments, const std::string& origin, std::uint64_t rows,
-                 const std::vector<std::uint64_t>& row_shape) {
+bool is_complete(const RestoreArguments& arguments, const Output& output) {
   if (!arguments.resume || !std::filesystem::exists(arguments.output)) return false;
   const DatasetReader written(arguments.output, DatasetKind::signals);
-  const auto described = [](const std::string& from, std::uint64_t count, const std::vector<std::uint64_t>& shape) {
-    return fmt::format("\"{}\", [{}, {}]", from, count, fmt::join(shape, ", "));
+  const auto described = [](const std::string& from, std::uint64_t count, const std::vector<std::uint64_t>& shape, const std::string& shard) {
+    return fmt::format("\"{}\", [{}, {}]{}{}", from, count, fmt::join(shape, ", "), shard.empty() ? "" : ", shard ", shard);
   };
-  const std::string found = described(written.attribute("origin"), written.rows(), written.row_shape());
-  const std::string wanted = described(origin, rows, row_shape);
+  const std::string found = described(written.attribute("origin"), written.rows(), written.row_shape(), written.attribute("shard"));
+  const std::string wanted = described(output.origin, output.range.end - output.range.begin, output.row_shape, output.shard);
   check<ConfigError>(found == wanted,
                      "restore --resume: {} exists and is another result: {}; this command would write {}. Name another --output, or leave "
                      "--resume out to replace it.",
@@ -68,69 +57,68 @@ bool is_complete(const RestoreArguments& arguments, const std::string& origin, s
   return true;
 }
 
+/// The output without its rows: what can be read and written of it is known before the work.
+DatasetWriter begin_output(const RestoreArguments& arguments, const Restoration& restoration, const Output& output) {
+  DatasetWriter writer(arguments.output, DatasetKind::signals, output.row_shape);
+  copy_metadata(restoration.observations(), output.range.begin, output.range.end - output.range.begin, writer);
+  writer.set_attribute("origin", output.origin);
+  if (!output.shard.empty()) writer.set_attribute("shard", output.shard);
+  return writer;
+}
+
+void restore_rows(const Restoration& restoration, const RowShard& range, PartialRows& finished, const std::filesystem::path& partial) {
+  const std::uint64_t total = range.end - range.begin, block = restoration.block_rows();
+  Progress bar("restore", static_cast<std::int64_t>(total));
+  bar.update(static_cast<std::int64_t>(finished.rows()));
+  while (finished.rows() < total) {
+    if (const int signal = stop_requested(); signal != 0) {
+      finished.sync();
+      throw InterruptedError(fmt::format("stopped by signal {} after {} of {} rows; they are kept in {}, continue with --resume.", signal,
+                                         finished.rows(), total, partial.string()),
+                             signal);
+    }
+    const std::uint64_t first = range.begin + finished.rows();
+    const Restoration::Block rows = restoration.rows(first, std::min(block - first % block, range.end - first));
+    finished.append({rows.signals_BKD.const_data_ptr<float>(), static_cast<std::size_t>(rows.signals_BKD.numel())}, rows.failed);
+    bar.update(static_cast<std::int64_t>(finished.rows()));
+  }
+  bar.finish();
+}
+
+void write_output(DatasetWriter writer, const PartialRows& finished) {
+  finished.for_each_block([&](std::span<const float> values) { writer.append(values); });
+  if (finished.failed() > 0) {
+    fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold zeros.\n", finished.failed());
+    writer.set_attribute("failed_count", std::to_string(finished.failed()));
+  }
+  writer.close();
+}
+
 void restore(const RestoreArguments& arguments) {
   keep_freed_memory();
-  refuse_same_file("--output", arguments.output, {arguments.input});
-  const RunConfig config = read_run_config(arguments.run);
-  const TrainSettings& settings = config.train;
-  check<ConfigError>(!arguments.posterior || settings.interpolant.epsilon_schedule == "posterior",
+  refuse_same_file("--output", arguments.output, {arguments.request.input});
+  RunConfig config = read_run_config(arguments.request.run);
+  check<ConfigError>(!arguments.posterior || config.train.interpolant.epsilon_schedule == "posterior",
                      "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
                      "from a Bayes posterior. Leave --posterior out; or, for a channel that adds white noise only, train with "
                      "interpolant.epsilon_schedule = \"posterior\".");
-  check<ConfigError>(arguments.samples == 1 || Interpolant(settings.interpolant).stochastic(),
-                     "restore --samples {}: the ODE transport is deterministic, every sample would be the same. Train with "
-                     "interpolant.epsilon > 0 or leave --samples out.",
-                     arguments.samples);
-  const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, arguments.input);
-  const TrainedModel trained = open_trained_model(arguments.run, settings.model, settings.interpolant);
-  check_signal_shape(*channel, trained, arguments.run, arguments.input);
-  const std::unique_ptr<Network> short_cut = arguments.one_call ? open_one_call(arguments.run, trained) : nullptr;
-  const DatasetReader reader(arguments.input, DatasetKind::observations);
-  const RowRange range = rows_of_shard(arguments.shard, reader.rows());
-  const std::string origin = fmt::format("restored from {} by run {} at step {}{}", arguments.input, arguments.run, trained.step,
-                                         arguments.one_call ? ", one call" : "");
-  std::vector<std::uint64_t> row_shape;
-  if (arguments.samples > 1) row_shape.push_back(static_cast<std::uint64_t>(arguments.samples));
-  for (const std::int64_t size : channel->signal_shape()) row_shape.push_back(static_cast<std::uint64_t>(size));
-  if (is_complete(arguments, origin, range.end - range.begin, row_shape)) {
+  const Restoration restoration(arguments.request, std::move(config), arguments.plugin_folders);
+  nlohmann::json task = restoration.task();
+  const Output output = output_of(arguments, restoration, sha256_text(task.dump()));
+  if (is_complete(arguments, output)) {
+    std::error_code ignored;  // of a process that was killed between its last two steps
+    std::filesystem::remove(PartialRows::path_of(arguments.output), ignored);
     fmt::print("{} exists and is complete\n", arguments.output);
     return;
   }
-  DatasetWriter writer(arguments.output, DatasetKind::signals, row_shape);
-  copy_metadata(reader, range.begin, range.end - range.begin, writer);  // before the work: a column that cannot be read costs nothing then
-  writer.set_attribute("origin", origin);
-  Progress bar("restore", static_cast<std::int64_t>(range.end - range.begin));
-  const auto block = static_cast<std::uint64_t>(settings.transport.batch);
-  std::int64_t failed = 0;
-  for (std::uint64_t begin = range.begin; begin < range.end; begin += block) {
-    if (const int signal = stop_requested(); signal != 0) {
-      throw InterruptedError(fmt::format("stopped by signal {} after {} of {} rows; nothing was written.", signal, begin - range.begin,
-                                         range.end - range.begin),
-                             signal);
-    }
-    const ObservationBatch batch = read_observations(reader, *channel, begin, std::min(begin + block, range.end) - begin);
-    if (batch.weight_B.defined()) failed += batch.weight_B.eq(0).sum().item<std::int64_t>();
-    std::vector<at::Tensor> draws;
-    for (std::int64_t sample = 0; sample < arguments.samples; ++sample) {
-      const RandomKey key = RandomKey(static_cast<std::uint64_t>(arguments.key)).derive(Purpose::kTransportNoise).derive(static_cast<std::uint64_t>(sample));
-      const at::Tensor ids = at::arange(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin) + batch.lifted_BD.size(0), at::kLong);
-      if (short_cut) {
-        draws.push_back(one_call(trained.model, *short_cut, batch.lifted_BD, batch.latents, settings.transport.batch));
-        continue;
-      }
-      draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
-    }
-    at::Tensor restored = at::stack(draws, 1).contiguous();
-    if (batch.weight_B.defined()) restored.masked_fill_(batch.weight_B.eq(0).view({-1, 1, 1}), 0.0);
-    writer.append({restored.data_ptr<float>(), static_cast<std::size_t>(restored.numel())});
-    bar.update(static_cast<std::int64_t>(begin - range.begin) + batch.lifted_BD.size(0));
-  }
-  bar.finish();
-  if (failed > 0) {
-    fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold zeros.\n", failed);
-    writer.set_attribute("failed_count", std::to_string(failed));
-  }
-  writer.close();
+  begin_output(arguments, restoration, output);  // a column that cannot be read costs nothing now
+  task["rows"] = {output.range.begin, output.range.end};
+  std::uint64_t row_size = 1;
+  for (const std::uint64_t extent : output.row_shape) row_size *= extent;
+  PartialRows finished(arguments.output, task, row_size, arguments.resume);
+  restore_rows(restoration, output.range, finished, PartialRows::path_of(arguments.output));
+  write_output(begin_output(arguments, restoration, output), finished);
+  finished.remove();
   fmt::print("{}\n", arguments.output);
 }
 
@@ -139,19 +127,19 @@ void restore(const RestoreArguments& arguments) {
 void add_restore_command(CLI::App& app) {
   auto arguments = std::make_shared<RestoreArguments>();
   CLI::App* command = app.add_subcommand("restore", "restore observations with a trained run");
-  command->add_option("run", arguments->run, "run folder of a training")->required();
-  command->add_option("--input", arguments->input, "HDF5 file with /observations")->required();
+  command->add_option("run", arguments->request.run, "run folder of a training")->required();
+  command->add_option("--input", arguments->request.input, "HDF5 file with /observations")->required();
   command->add_option("--output", arguments->output, "HDF5 file to write /signals to")->required();
-  command->add_option("--samples", arguments->samples, "transport samples of each observation (SDE runs)")->check(CLI::Range(1, 100000));
-  command->add_option("--shard", arguments->shard, "restore part i of n of the rows, e.g. 2/8");
-  command->add_option("--key", arguments->key, "key of the random numbers (SDE runs)");
+  command->add_option("--samples", arguments->request.samples, "transport samples of each observation (SDE runs)")->check(CLI::Range(1, 100000));
+  command->add_option("--shard", arguments->shard, "restore part i of n of the rows, e.g. 2/8; `unchannel join` makes one file of all");
+  command->add_option("--key", arguments->request.key, "key of the random numbers (SDE runs)");
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
-  command->add_flag("--resume", arguments->resume, "leave an output that is already complete as it is");
+  command->add_flag("--resume", arguments->resume, "continue from the rows that a stopped call left; leave a complete output as it is");
   command->add_flag("--posterior", arguments->posterior, "insist on posterior draws: runs whose interpolant.epsilon_schedule is posterior");
-  command->add_flag("--one-call", arguments->one_call, "one network call instead of the whole transport; needs `unchannel distil` before");
+  command->add_flag("--one-call", arguments->request.one_call, "one network call instead of the whole transport; needs `unchannel distil` before");
   command->footer(
       "Example: unchannel restore runs/demo --input observed.h5 --output restored.h5\n"
-      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 130/143 stopped");
+      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 130/143 stopped: finished rows are kept for --resume");
   command->callback([arguments] { restore(*arguments); });
 }
 

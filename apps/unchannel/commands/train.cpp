@@ -3,8 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <unchannel/distributed/agreement.hpp>
 #include <unchannel/nn/memory.hpp>
 
+#include "../rank_session.hpp"
 #include "commands.hpp"
 #include "training.hpp"
 
@@ -22,11 +24,13 @@ struct TrainArguments {
 /// runs/<name of the configuration>, the default run folder.
 std::filesystem::path default_run(const std::filesystem::path& config) { return std::filesystem::path("runs") / config.stem(); }
 
-void train(const TrainArguments& arguments) {
+void train(const TrainArguments& arguments, Ranks& ranks) {
   keep_freed_memory();
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
-  run_training(RunConfig::read(arguments.config, arguments.overrides), arguments.config, run, arguments.resume, arguments.plugin_folders);
-  fmt::print("{}\n", run.string());
+  RunConfig config;
+  together(ranks, [&] { config = RunConfig::read(arguments.config, arguments.overrides); });
+  run_training(std::move(config), arguments.config, run, arguments.resume, arguments.plugin_folders, ranks);
+  if (ranks.first()) fmt::print("{}\n", run.string());
 }
 
 }  // namespace
@@ -41,9 +45,12 @@ void add_train_command(CLI::App& app) {
   command->add_flag("--resume", arguments->resume, "continue from the last checkpoint");
   command->footer(
       "Example: unchannel train configs/quasar/demo.toml --run runs/demo --set run.threads=2\n"
-      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 5 numerical or out of memory,\n"
+      "Several processes: mpirun -n 4 unchannel train ..., or srun; see docs/scaling.md\n"
+      "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 5 numerical or out of memory, 6 another process was lost,\n"
       "130/143 stopped, with a checkpoint from the first step on");
-  command->callback([arguments] { train(*arguments); });
+  command->callback([arguments] {
+    run_as_rank([&](Ranks& ranks) { train(*arguments, ranks); });
+  });
 }
 
 }  // namespace unchannel

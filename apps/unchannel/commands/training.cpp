@@ -6,6 +6,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include <fmt/core.h>
@@ -14,7 +15,9 @@
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/base/temporary_folder.hpp>
 #include <unchannel/diagnostics/run_verdict.hpp>
+#include <unchannel/distributed/agreement.hpp>
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/nn/device.hpp>
 #include <unchannel/run/run_folder.hpp>
@@ -26,13 +29,14 @@
 namespace unchannel {
 namespace {
 
-nlohmann::json provenance(const RunConfig& config, const Channel& channel) {
+nlohmann::json provenance(const RunConfig& config, const Channel& channel, const Ranks& ranks) {
   const DataSettings& data = config.train.data;
   const std::string kind = data.signals.empty() ? "observations" : "signals";
   nlohmann::json facts = {{"unchannel_version", UNCHANNEL_VERSION},
                           {"git", UNCHANNEL_GIT_REVISION},
                           {"torch", at::show_config().substr(0, at::show_config().find('\n'))},
                           {"threads", at::get_num_threads()},
+                          {"ranks", ranks.size()},
                           {"channel", channel.configuration()},
                           {kind, data.file()},
                           {kind + "_sha256", sha256_file(data.file())}};
@@ -46,8 +50,11 @@ nlohmann::json provenance(const RunConfig& config, const Channel& channel) {
 /// One progress line at a time: a new one begins whenever the phase changes.
 class TerminalObserver {
  public:
-  TrainingObserver observer() {
+  /// `shown`: of the first rank; the others say nothing, but may be asked to stop.
+  TrainingObserver observer(bool shown) {
     TrainingObserver result;
+    result.stop_requested = stop_requested;
+    if (!shown) return result;
     result.message = [this](const std::string& text) {
       bar_.reset();
       fmt::print(stderr, "{}\n", text);
@@ -59,7 +66,6 @@ class TerminalObserver {
       bar_->update(step, phase == "verdict" ? "" : note);
       if (step == total) bar_->finish();
     };
-    result.stop_requested = stop_requested;
     return result;
   }
 
@@ -87,7 +93,7 @@ void check_same_settings(RunConfig& config, const std::string& config_name, cons
 void write_verdict(const RunConfig& config, const Channel& channel, const RunFolder& folder, std::int64_t step, TerminalObserver& terminal) {
   const std::int64_t replicas = config.train.verdict.replicas;
   if (replicas == 0 || config.train.scsi.refresh_every == 0 || folder.holds_verdict(step)) return;
-  const TrainingObserver observer = terminal.observer();
+  const TrainingObserver observer = terminal.observer(true);
   const diagnostics::RunVerdict result = diagnostics::judge_run(folder.path(), config.train, channel, [&](std::int64_t done) {
     if (const int signal = observer.stop_requested(); signal != 0) {
       throw InterruptedError(fmt::format("stopped by signal {}: the training is finished, its verdict is not; get it with --resume.", signal), signal);
@@ -101,18 +107,72 @@ void write_verdict(const RunConfig& config, const Channel& channel, const RunFol
   if (!result.recoverability.empty()) observer.message("recoverability: " + diagnostics::recoverability_in_words(result.recoverability));
 }
 
-void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume) {
-  RunFolder folder = resume ? RunFolder::resume(run) : RunFolder::create(run);
-  settle_precision(config, resume, run);
-  if (resume) check_same_settings(config, config_name, run);
+/// The precision that the first rank settled on, for all.
+void settle_precision_everywhere(RunConfig& config, bool resume, const std::filesystem::path& run, Ranks& ranks) {
+  together(ranks, [&] {
+    if (ranks.first()) settle_precision(config, resume, run);
+  });
+  ranks.broadcast(config.train.model.precision);
+}
+
+nlohmann::json lines_of(const std::string& text) {
+  nlohmann::json lines = nlohmann::json::array();
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+/// Whatever would make the ranks compute different things.
+nlohmann::json facts_of_rank(RunConfig& config, const Channel& channel, bool resume) {
+  return {{"program", {{"version", UNCHANNEL_VERSION}, {"git", UNCHANNEL_GIT_REVISION}, {"sha256", sha256_file("/proc/self/exe")}}},
+          {"configuration", lines_of(config.to_toml())},
+          {"channel", channel.configuration()},
+          {"resume", resume}};
+}
+
+/// The folder of the run on the first rank, a private one elsewhere.
+class FolderOfRank {
+ public:
+  FolderOfRank(const std::filesystem::path& run, bool resume, Ranks& ranks) {
+    together(ranks, [&] {
+      if (!ranks.first()) private_.emplace("rank");
+      folder_.emplace(!ranks.first() ? RunFolder::create(private_->path()) : resume ? RunFolder::resume(run) : RunFolder::create(run));
+    });
+  }
+  RunFolder& operator*() { return *folder_; }
+  RunFolder* operator->() { return &*folder_; }
+
+ private:
+  std::optional<TemporaryFolder> private_;
+  std::optional<RunFolder> folder_;  // ends first
+};
+
+/// Whether the first rank has a checkpoint to continue from.
+bool has_checkpoint(const RunFolder& folder, Ranks& ranks) {
+  std::string answer = std::filesystem::exists(folder.checkpoint_path()) ? "yes" : "no";
+  ranks.broadcast(answer);
+  return answer == "yes";
+}
+
+void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume, Ranks& ranks) {
+  FolderOfRank folder(run, resume, ranks);
+  settle_precision_everywhere(config, resume, run, ranks);
+  check_same_everywhere(ranks, facts_of_rank(config, channel, resume));
   TerminalObserver terminal;
-  std::optional<Trainer> trainer(std::in_place, config.train, channel, folder, terminal.observer());
-  if (resume && std::filesystem::exists(folder.checkpoint_path())) {
+  std::optional<Trainer> trainer;
+  together(ranks, [&] {
+    if (resume && ranks.first()) check_same_settings(config, config_name, run);
+    trainer.emplace(config.train, channel, *folder, terminal.observer(ranks.first()), ranks);
+  });
+  if (resume && has_checkpoint(*folder, ranks)) {
     trainer->resume();
-    fmt::print(stderr, "resuming at step {}\n", trainer->step());
+    if (ranks.first()) fmt::print(stderr, "resuming at step {}\n", trainer->step());
   } else {
-    folder.write_config(config.to_toml());
-    folder.write_provenance(provenance(config, channel));
+    together(ranks, [&] {
+      if (!ranks.first()) return;
+      folder->write_config(config.to_toml());
+      folder->write_provenance(provenance(config, channel, ranks));
+    });
     trainer->start();  // without a checkpoint there is nothing to save: a stop may cancel a plugin's call
   }
   {
@@ -121,7 +181,9 @@ void train_in_folder(RunConfig& config, const std::string& config_name, const Ch
   }
   const std::int64_t step = trainer->step();
   trainer.reset();  // its pool need not be held beside what the verdict reads
-  write_verdict(config, channel, folder, step, terminal);
+  together(ranks, [&] {
+    if (ranks.first()) write_verdict(config, channel, *folder, step, terminal);
+  });
 }
 
 }  // namespace
@@ -131,16 +193,19 @@ void use_threads(const RunSettings& settings) {
 }
 
 void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
-                  const std::vector<std::string>& plugin_folders) {
+                  const std::vector<std::string>& plugin_folders, Ranks& ranks) {
   use_threads(config.train.run);
-  const std::unique_ptr<Channel> channel = open_channel(config, plugin_folders, config.train.data.file());
+  std::unique_ptr<Channel> channel;
+  together(ranks, [&] { channel = open_channel(config, plugin_folders, config.train.data.file()); });
   // A restoration sees observations only: where these have another shape, the run must know the signals'.
   if (!config.train.data.signals.empty() && channel->signal_shape() != channel->observation_shape()) {
     config.channel.signal_shape = channel->signal_shape();
   }
-  if (config.train.start.kind == "run" && !resume) open_start_run(config.train, *channel);  // refused before there is a folder
+  if (config.train.start.kind == "run" && !resume) {
+    together(ranks, [&] { open_start_run(config.train, *channel); });  // refused before there is a folder
+  }
   try {
-    return train_in_folder(config, config_name, *channel, run, resume);
+    return train_in_folder(config, config_name, *channel, run, resume, ranks);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
