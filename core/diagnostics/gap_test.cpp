@@ -73,15 +73,31 @@ struct LearntLaw {
   Latents latents;
 };
 
+/// What is measured of a sample: coordinates for the contrast, and a figure.
+struct Yardstick {
+  const ContrastCoordinates& coordinates;
+  const SampleFigure& figure;
+};
+
+struct Crossed {
+  at::Tensor contrast_QJ;
+  ComparedFigure figure;
+};
+
 /// Mean of the contrasts of F(Φ(y_A)) with y_B and of F(Φ(y_B)) with y_A. Never a row with itself; what two samples differ by chance enters
 /// both with opposite signs and drops out as far as restorations follow their observations.
-at::Tensor crossed_contrast(const GapTestCase& test, const ContrastCoordinates& coordinates, const Observed& a, const Observed& b,
-                            RandomKey key) {
+Crossed crossed(const GapTestCase& test, const Yardstick& yardstick, const Observed& a, const Observed& b, RandomKey key) {
   const auto again = [&](const Observed& from, RandomKey own) {
-    return coordinates(simulate_again(test, restore(test, from, own.derive(1)), from, kResamples, own.derive(2)));
+    return simulate_again(test, restore(test, from, own.derive(1)), from, kResamples, own.derive(2));
   };
-  const auto valid = [&](const Observed& rows) { return coordinates(valid_rows(rows.y_ND, rows.weight_N)); };
-  return 0.5 * (quantile_contrast(again(a, key.derive(1)), valid(b)) + quantile_contrast(again(b, key.derive(2)), valid(a)));
+  const at::Tensor again_a_ND = again(a, key.derive(1)), again_b_ND = again(b, key.derive(2));
+  const at::Tensor a_ND = valid_rows(a.y_ND, a.weight_N), b_ND = valid_rows(b.y_ND, b.weight_N);
+  const ContrastCoordinates& z = yardstick.coordinates;
+  Crossed result{0.5 * (quantile_contrast(z(again_a_ND), z(b_ND)) + quantile_contrast(z(again_b_ND), z(a_ND))), {}};
+  if (const SampleFigure& figure = yardstick.figure) {
+    result.figure = {0.5 * (figure(again_a_ND) + figure(again_b_ND)), 0.5 * (figure(a_ND) + figure(b_ND))};
+  }
+  return result;
 }
 
 Observed rows_between(const Observed& rows, std::int64_t begin, std::int64_t end) {
@@ -90,13 +106,13 @@ Observed rows_between(const Observed& rows, std::int64_t begin, std::int64_t end
   return part;
 }
 
-/// The contrast in a world where x̂ are true signals, of which A and B rows are observed.
-at::Tensor simulated_contrast(const GapTestCase& test, const LearntLaw& law, const ContrastCoordinates& coordinates, std::int64_t A,
-                              std::int64_t B, RandomKey key) {
+/// The same in a world where x̂ are true signals, of which A and B rows are observed.
+Crossed simulated_world(const GapTestCase& test, const LearntLaw& law, const Yardstick& yardstick, std::int64_t A, std::int64_t B,
+                        RandomKey key) {
   const at::Tensor index_N = draw_indices(key.derive(1), 0, 0, A + B, law.x_ND.size(0));
   const Observed world =
       simulate(test, law.x_ND.index_select(0, index_N), latents_at(law.latents, index_N), key.derive(2), at::arange(A + B, at::kLong));
-  return crossed_contrast(test, coordinates, rows_between(world, 0, A), rows_between(world, A, A + B), key.derive(3));
+  return crossed(test, yardstick, rows_between(world, 0, A), rows_between(world, A, A + B), key.derive(3));
 }
 
 /// Number of worlds that may have a gap as large at p < 0.05.
@@ -141,7 +157,9 @@ GapTest test_gap(const GapTestCase& test, const GapTestOptions& options) {
   const ContrastCoordinates coordinates(known_ND, again_ND);
   const double seen_error = std::sqrt(1.0 / static_cast<double>(known_ND.size(0)) + 1.0 / static_cast<double>(again_ND.size(0)));
   const ContrastFilter filter = choose_filter(quantile_contrast(coordinates(again_ND), coordinates(known_ND)), seen_error);
-  const double observed = filter.along(crossed_contrast(test, coordinates, early_stop, held_out, test.key.derive(3)));
+  const Yardstick yardstick{coordinates, options.figure};
+  const Crossed data = crossed(test, yardstick, early_stop, held_out, test.key.derive(3));
+  const double observed = filter.along(data.contrast_QJ);
 
   // The fit follows its training rows, whose chance the simulated worlds do not repeat: there are fewer held-out rows in these, as many as
   // give the same scatter, 1/N' = 1/N + 1/(training rows).
@@ -152,15 +170,20 @@ GapTest test_gap(const GapTestCase& test, const GapTestOptions& options) {
   };
   const at::Tensor valid_N = known.weight_N.defined() ? known.weight_N.nonzero().squeeze(1) : at::arange(x_known_ND.size(0), at::kLong);
   const LearntLaw law{x_known_ND.index_select(0, valid_N), latents_at(known.latents, valid_N)};
+  GapTest result;
   std::vector<at::Tensor> contrasts;
   for (std::int64_t r = 0; r < options.replicas; ++r) {
     const RandomKey key = test.key.derive(4).derive(static_cast<std::uint64_t>(r));
-    contrasts.push_back(simulated_contrast(test, law, coordinates, fewer(A), fewer(B), key));
+    const Crossed world = simulated_world(test, law, yardstick, fewer(A), fewer(B), key);
+    contrasts.push_back(world.contrast_QJ);
+    result.figure_worlds.push_back(world.figure);
     if (options.progress) options.progress(r + 1);
   }
   const at::Tensor contrast_RQJ = at::stack(contrasts), gap_R = (contrast_RQJ * filter.weight_QJ).sum({1, 2});
 
-  GapTest result;
+  result.figure = data.figure;
+  result.held_out_rows = static_cast<double>(A + B);
+  result.world_rows = static_cast<double>(fewer(A) + fewer(B));
   const double unit = std::sqrt(filter.coordinates);
   result.coordinates = filter.coordinates;
   result.gap = observed / unit;

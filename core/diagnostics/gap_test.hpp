@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/scsi/observed_rows.hpp>
@@ -28,10 +29,19 @@ struct GapTestCase {
   RandomKey key;
 };
 
+/// A figure of a sample of lifted observations [N, D] that is compared beside the gap.
+using SampleFigure = std::function<double(const at::Tensor& rows_ND)>;
+
 struct GapTestOptions {
   double margin = 0.1;
   std::int64_t replicas = 99;                       ///< R ≥ 20
   std::function<void(std::int64_t)> progress = {};  ///< called with the number of replicas done; may be empty
+  SampleFigure figure = {};                         ///< may be empty
+};
+
+/// A sample figure of F(Φ(y_A)) and F(Φ(y_B)), averaged, and of y_B and y_A.
+struct ComparedFigure {
+  double simulated = 0, observed = 0;
 };
 
 /// The gap between F(Φ(y_A)) and y_B, and between F(Φ(y_B)) and y_A, averaged, beside what it would be if the learnt law were the truth and
@@ -45,6 +55,9 @@ struct GapTest {
   double p_value = 1;      ///< (1 + #{worlds with a gap as large})/(1 + R)
   double power = 0;        ///< share of worlds in which a difference of exactly the margin in one coordinate would have p < 0.05
   double coordinates = 1;  ///< how many coordinates take part
+  ComparedFigure figure;                      ///< of the data; zeros without options.figure
+  std::vector<ComparedFigure> figure_worlds;  ///< of the simulated worlds
+  double held_out_rows = 0, world_rows = 0;   ///< A + B in the data and, fewer, in a world
 };
 
 /// Throws ShapeError (fewer than kLeastRows valid rows in a set), ConfigError (replicas), NumericalError (restorations that are not

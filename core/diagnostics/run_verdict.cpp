@@ -5,9 +5,9 @@
 #include <unchannel/base/error.hpp>
 #include <unchannel/measurement/failure_watch.hpp>
 #include <unchannel/scsi/cost_estimate.hpp>
-#include <unchannel/scsi/observations.hpp>
-#include <unchannel/scsi/trained_model.hpp>
 #include <unchannel/scsi/training_batch.hpp>
+
+#include "opened_run.hpp"
 
 namespace unchannel::diagnostics {
 namespace {
@@ -53,38 +53,9 @@ void read_movement(const std::vector<TrajectoryPoint>& points, const TrainSettin
   facts.contraction = fit_contraction(column(window, &TrajectoryPoint::outer), law_of(window), open);
 }
 
-/// A run, opened to restore and measure.
-struct OpenedRun {
-  OpenedRun(const std::filesystem::path& run, const TrainSettings& train_settings, const Channel& run_channel)
-      : settings(train_settings),
-        channel(run_channel),
-        key(static_cast<std::uint64_t>(settings.run.key)),
-        trained(open_trained_model(run, settings.model, settings.interpolant)),
-        observations(settings.data, channel, key) {}
-
-  at::Tensor restore(const at::Tensor& y_ND, const Latents& visible, RandomKey own, const at::Tensor& ids_N) const {
-    return trained.model.transport(*trained.network, y_ND, visible, settings.transport.in_restoration(), own, ids_N);
-  }
-
-  const TrainSettings& settings;
-  const Channel& channel;
-  RandomKey key;
-  TrainedModel trained;
-  Observations observations;
-};
-
 /// The test of fit, or the obstacle to it.
 void test_run(const OpenedRun& run, const std::function<void(std::int64_t)>& progress, Facts& facts) {
-  const Restore restore = [&](const at::Tensor& y_ND, const Latents& visible, RandomKey key, const at::Tensor& ids_N) {
-    return run.restore(y_ND, visible, key, ids_N);
-  };
-  const GapTestCase test{.channel = run.channel,
-                         .restore = restore,
-                         .known = run.observations.training_sample(kVerdictRows),
-                         .early_stop = run.observations.early_stop(),
-                         .test = run.observations.test(),
-                         .training_rows = run.observations.training_rows(),
-                         .key = run.key.derive(Purpose::kMetric)};
+  const GapTestCase test = gap_test_case(run);
   for (const ObservationBatch* rows : {&test.known, &test.early_stop, &test.test}) {
     if (valid_rows(rows->lifted_BD, rows->weight_B).size(0) >= kLeastRows) continue;
     facts.obstacle = fmt::format("the gap is tested with at least {} observations of each split", kLeastRows);

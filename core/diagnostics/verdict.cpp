@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include <unchannel/metrics/normal_quantile.hpp>
+
 namespace unchannel::diagnostics {
 namespace {
 
@@ -71,21 +73,11 @@ std::string gap_in_words(const GapTest& t) {
                      t.p_value);
 }
 
-/// z with P(N(0, 1) < z) = p.
-double normal_quantile(double p) {
-  double low = -8, high = 8;
-  while (high - low > 1e-9) {
-    const double middle = (low + high) / 2;
-    (0.5 * std::erfc(-middle / std::sqrt(2.0)) < p ? low : high) = middle;
-  }
-  return low;
-}
-
 /// Held-out rows of each split with which the power would be enough, rounded up to a hundred: the standard errors by which a difference of
 /// the margin stands out, those of the test's own threshold added, grow with the root of the rows.
 std::int64_t rows_for_power(const Facts& facts) {
-  const double threshold = normal_quantile(1 - kSignificant), standing_out = threshold + normal_quantile(std::max(facts.test->power, 0.1));
-  const double rows = static_cast<double>(facts.held_out_rows) * std::pow((threshold + normal_quantile(kEnoughPower)) / standing_out, 2);
+  const double threshold = metrics::normal_quantile(1 - kSignificant), standing_out = threshold + metrics::normal_quantile(std::max(facts.test->power, 0.1));
+  const double rows = static_cast<double>(facts.held_out_rows) * std::pow((threshold + metrics::normal_quantile(kEnoughPower)) / standing_out, 2);
   return static_cast<std::int64_t>(std::ceil(rows / 100)) * 100;
 }
 

@@ -2,7 +2,7 @@
 
 # Header roots of a module: <unchannel/NAME/...> lives in this folder.
 CORE = ["base", "distributed", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
-        "verification", "diagnostics", "report"]
+        "verification", "diagnostics", "identification", "report"]
 CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 
 # module -> modules it may include directly; everything they may include comes with them.
@@ -24,6 +24,7 @@ DIRECT = {
     "core/baselines": ["core/transport", "core/measurement", "core/data", "core/metrics"],
     "core/verification": ["core/scsi", "core/theory"],
     "core/diagnostics": ["core/scsi", "core/metrics"],
+    "core/identification": ["core/diagnostics", "core/scsi", "core/metrics"],
     "core/report": ["core/run", "core/metrics"],
 }
 ALL_CORE = ["core/" + name for name in CORE]
