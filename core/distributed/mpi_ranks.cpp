@@ -97,7 +97,7 @@ class MpiRanks final : public Ranks {
     return texts;
   }
 
-  void gather_rows(std::span<const float> mine_ND, std::int64_t rows, std::span<float> all_ND) override {
+  void gather_rows(std::span<const std::byte> mine_NW, std::int64_t rows, std::span<std::byte> all_NW) override {
     if (rows == 0) return;
     std::vector<int> counts, offsets;
     for (int r = 0; r < size_; ++r) {
@@ -106,10 +106,10 @@ class MpiRanks final : public Ranks {
       counts.push_back(static_cast<int>(end - begin));
     }
     MPI_Datatype row = MPI_DATATYPE_NULL;
-    require(MPI_Type_contiguous(static_cast<int>(all_ND.size() / static_cast<std::size_t>(rows)), MPI_FLOAT, &row), "MPI_Type_contiguous");
+    require(MPI_Type_contiguous(static_cast<int>(all_NW.size() / static_cast<std::size_t>(rows)), MPI_BYTE, &row), "MPI_Type_contiguous");
     require(MPI_Type_commit(&row), "MPI_Type_commit");
     MPI_Request request = MPI_REQUEST_NULL;
-    require(MPI_Iallgatherv(mine_ND.data(), counts[static_cast<std::size_t>(rank_)], row, all_ND.data(), counts.data(), offsets.data(), row, MPI_COMM_WORLD,
+    require(MPI_Iallgatherv(mine_NW.data(), counts[static_cast<std::size_t>(rank_)], row, all_NW.data(), counts.data(), offsets.data(), row, MPI_COMM_WORLD,
                             &request),
             "MPI_Iallgatherv");
     wait(request);

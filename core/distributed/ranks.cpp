@@ -17,8 +17,8 @@ class SingleRank final : public Ranks {
   void sum(std::span<std::int64_t>) override {}
   void broadcast(std::string&) override {}
   std::vector<std::string> gather(const std::string& text) override { return {text}; }
-  void gather_rows(std::span<const float> mine_ND, std::int64_t, std::span<float> all_ND) override {
-    std::copy(mine_ND.begin(), mine_ND.end(), all_ND.begin());
+  void gather_rows(std::span<const std::byte> mine_NW, std::int64_t, std::span<std::byte> all_NW) override {
+    std::copy(mine_NW.begin(), mine_NW.end(), all_NW.begin());
   }
   void set_time_limit(double) override {}
   double waited_s() const override { return 0.0; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,7 +10,7 @@
 
 #include <unchannel/base/error.hpp>
 
-// Shape legend: R ranks · N rows · D elements of a row
+// Shape legend: R ranks · N rows · W bytes of a row
 namespace unchannel {
 
 /// Another rank of the job ended or does not answer (exit 6). The job cannot go on; its last checkpoint is complete.
@@ -38,8 +39,8 @@ class Ranks {
   virtual void broadcast(std::string& bytes) = 0;
   /// Every rank gets all texts, in the order of the ranks; each at most 1 MiB.
   virtual std::vector<std::string> gather(const std::string& text) = 0;
-  /// all_ND: the rows of rank 0, then those of rank 1, …; rank r has the share_of(N, r, R) rows, given in mine_ND.
-  virtual void gather_rows(std::span<const float> mine_ND, std::int64_t rows, std::span<float> all_ND) = 0;
+  /// all_NW: the rows of rank 0, then those of rank 1, …; rank r has the share_of(N, r, R) rows, given in mine_NW.
+  virtual void gather_rows(std::span<const std::byte> mine_NW, std::int64_t rows, std::span<std::byte> all_NW) = 0;
 
   /// Longest wait for another rank, in seconds.
   virtual void set_time_limit(double seconds) = 0;

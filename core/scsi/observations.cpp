@@ -50,13 +50,16 @@ std::int64_t Observations::signal_size() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-ObservationBatch Observations::next(std::int64_t count) {
+ObservationBatch Observations::next(std::int64_t count, std::int64_t begin, std::int64_t end) {
   StreamBatch batch = stream_->next_batch(static_cast<std::uint64_t>(count));
-  at::Tensor stored_BD = at::empty({count, static_cast<std::int64_t>(rows_.reader().dim())}, at::kFloat);
-  std::copy(batch.rows.begin(), batch.rows.end(), stored_BD.data_ptr<float>());
+  const auto dim = static_cast<std::int64_t>(rows_.reader().dim());
+  at::Tensor stored_BD = at::empty({end - begin, dim}, at::kFloat);
+  std::copy(batch.rows.begin() + begin * dim, batch.rows.begin() + end * dim, stored_BD.data_ptr<float>());
   Latents stored;
-  for (const LatentSpec& spec : rows_.stored_latents()) stored.emplace(spec.name, latent_tensor(batch.latents.at(spec.name), count, spec));
-  return rows_.observe(std::move(batch.indices), std::move(stored_BD), std::move(stored));
+  for (const LatentSpec& spec : rows_.stored_latents()) {
+    stored.emplace(spec.name, latent_tensor(batch.latents.at(spec.name), count, spec).slice(0, begin, end).contiguous());
+  }
+  return rows_.observe({batch.indices.begin() + begin, batch.indices.begin() + end}, std::move(stored_BD), std::move(stored));
 }
 
 ObservationBatch Observations::training_sample(std::int64_t count) const {

@@ -22,7 +22,9 @@ class Observations {
   std::int64_t signal_size() const;
   std::int64_t training_rows() const { return static_cast<std::int64_t>(stream_->rows()); }
   /// The next training rows in shuffled order; endless.
-  ObservationBatch next(std::int64_t count);
+  ObservationBatch next(std::int64_t count) { return next(count, 0, count); }
+  /// Of the next `count` rows those from `begin` to `end`; the others are read, but neither simulated nor lifted.
+  ObservationBatch next(std::int64_t count, std::int64_t begin, std::int64_t end);
   /// `rows` training rows, evenly spread over the file, for fits that read once: calls `use` in blocks.
   template <class Use>
   void for_each_training_block(std::int64_t block_rows, std::int64_t rows, Use&& use) const {

@@ -235,18 +235,23 @@ void Trainer::refresh_pool() {
   const double progress = static_cast<double>(step_) / static_cast<double>(settings_.scsi.steps);
   const Integration how = settings_.transport.in_training(progress);
   const StreamPosition before = observations_.position();
+  const auto [begin, end] = refresh_share(rows);
   ObservationBatch batch;
-  at::Tensor mine;
+  at::Tensor signals;
   try {
-    together(ranks_, [&] {
-      batch = observations_.next(rows);
-      mine = transport_share(batch, how);
+    together(ranks_, [&, begin = begin, end = end] {
+      batch = observations_.next(rows, begin, end);
+      signals = model_->transport(teacher(), batch.lifted_BD, visible_latents(channel_, batch.latents), how, key_.derive(Purpose::kTransportNoise),
+                                  at::arange(step_ * rows + begin, step_ * rows + end, at::kLong), transporters_of(batch.row_numbers(), settings_.model));
     });
   } catch (const PluginError&) {  // in lift; the checkpoint of this step must read the same rows again
     observations_.restore(before);
     throw;
   }
-  const at::Tensor signals = gathered(mine, rows);
+  if (end - begin < rows) {
+    signals = gathered(signals, rows);
+    batch = gathered(batch, rows);
+  }
   const double omega = settings_.scsi.over_relaxation;
   pool_.add(batch, omega > 0.0 ? model_->within_range(pool_.over_relaxed(batch, signals, omega)) : signals);
   refreshed_at_ = step_;

@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <unchannel/base/stopwatch.hpp>
 #include <unchannel/distributed/ranks.hpp>
@@ -78,10 +79,11 @@ class Trainer {
   double backward_pass();
   void advance();
   void refresh_pool();
-  /// This rank's rows of `batch`, transported.
-  at::Tensor transport_share(const ObservationBatch& batch, const Integration& how);
-  /// The `rows` of all ranks.
-  at::Tensor gathered(const at::Tensor& mine_BD, std::int64_t rows);
+  /// Which of the rows of a refresh this rank observes and transports.
+  std::pair<std::int64_t, std::int64_t> refresh_share(std::int64_t rows) const;
+  /// The `rows` of all ranks. Of a batch what the pool keeps: without the raw observations.
+  at::Tensor gathered(const at::Tensor& mine, std::int64_t rows) const;
+  ObservationBatch gathered(const ObservationBatch& mine, std::int64_t rows) const;
   bool stopped_early() const { return memorised_evaluations_ >= 2; }
   Network& teacher() { return settings_.scsi.teacher == "ema" ? *ema_ : *student_; }
   void evaluate();

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 
 #include <array>
+#include <cstddef>
 #include <limits>
 
 #include <unchannel/base/atomic_file.hpp>
@@ -46,25 +47,28 @@ void Trainer::save_checkpoint() {
   });
 }
 
-at::Tensor Trainer::transport_share(const ObservationBatch& batch, const Integration& how) {
-  const std::int64_t rows = batch.lifted_BD.size(0);
-  const auto [begin, end] = share_of(rows, ranks_.rank(), ranks_.size());
-  if (begin == end) return at::empty({0, batch.lifted_BD.size(1)}, at::kFloat);  // more ranks than rows
-  const auto own = [begin = begin, end = end](const at::Tensor& values) { return values.defined() ? values.slice(0, begin, end) : values; };
-  Latents visible = visible_latents(channel_, batch.latents);
-  for (auto& [name, values] : visible) values = own(values);
-  return model_->transport(teacher(), own(batch.lifted_BD), visible, how, key_.derive(Purpose::kTransportNoise),
-                           at::arange(step_ * rows + begin, step_ * rows + end, at::kLong),
-                           own(transporters_of(batch.row_numbers(), settings_.model)));
+std::pair<std::int64_t, std::int64_t> Trainer::refresh_share(std::int64_t rows) const {
+  if (rows < ranks_.size()) return {0, rows};  // too few to share: every rank does all
+  return share_of(rows, ranks_.rank(), ranks_.size());
 }
 
-at::Tensor Trainer::gathered(const at::Tensor& mine_BD, std::int64_t rows) {
-  if (ranks_.alone()) return mine_BD;
-  const at::Tensor own_BD = mine_BD.contiguous();
-  at::Tensor all_ND = at::empty({rows, own_BD.size(1)}, at::kFloat);
-  ranks_.gather_rows({own_BD.const_data_ptr<float>(), static_cast<std::size_t>(own_BD.numel())}, rows,
-                     {all_ND.mutable_data_ptr<float>(), static_cast<std::size_t>(all_ND.numel())});
-  return all_ND;
+at::Tensor Trainer::gathered(const at::Tensor& mine, std::int64_t rows) const {
+  const at::Tensor own = mine.contiguous();
+  std::vector<std::int64_t> shape = own.sizes().vec();
+  shape[0] = rows;
+  at::Tensor all = at::empty(shape, own.options());
+  ranks_.gather_rows({static_cast<const std::byte*>(own.const_data_ptr()), own.nbytes()}, rows, {static_cast<std::byte*>(all.mutable_data_ptr()), all.nbytes()});
+  return all;
+}
+
+ObservationBatch Trainer::gathered(const ObservationBatch& mine, std::int64_t rows) const {
+  ObservationBatch all;
+  const at::Tensor numbers = gathered(mine.row_numbers(), rows);
+  all.rows.assign(numbers.const_data_ptr<std::int64_t>(), numbers.const_data_ptr<std::int64_t>() + rows);
+  all.lifted_BD = gathered(mine.lifted_BD, rows);
+  for (const auto& [name, values] : mine.latents) all.latents.emplace(name, gathered(values, rows));
+  all.weight_B = gathered(mine.weight_B.defined() ? mine.weight_B : at::ones({mine.lifted_BD.size(0)}), rows);
+  return all;
 }
 
 double Trainer::waiting_fraction() {

@@ -55,7 +55,7 @@ TEST(Ranks, GathersRowsThatTheyCannotShareEqually) {
     std::vector<float> mine(static_cast<std::size_t>((end - begin) * size)), all(static_cast<std::size_t>(rows * size)), expected(all.size());
     std::iota(mine.begin(), mine.end(), static_cast<float>(begin * size));
     std::iota(expected.begin(), expected.end(), 0.0F);
-    ranks->gather_rows(mine, rows, all);
+    ranks->gather_rows(std::as_bytes(std::span(mine)), rows, std::as_writable_bytes(std::span(all)));
     EXPECT_EQ(all, expected) << rows;
   }
 }
