@@ -2,7 +2,7 @@
 
 # Header roots of a module: <unchannel/NAME/...> lives in this folder.
 CORE = ["base", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
-        "verification", "diagnostics", "report"]
+        "verification", "diagnostics", "report", "posterior"]
 CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 
 # module -> modules it may include directly; everything they may include comes with them.
@@ -20,6 +20,7 @@ DIRECT = {
     "core/run": ["core/base", "core/data"],
     # run: the training loop writes its own checkpoints and metrics, so that a resumed run continues inside the loop.
     "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics", "core/run"],
+    "core/posterior": ["core/scsi", "core/metrics"],
     "core/baselines": ["core/transport", "core/measurement", "core/data", "core/metrics"],
     "core/verification": ["core/scsi", "core/theory"],
     "core/diagnostics": ["core/scsi", "core/metrics"],

@@ -10,11 +10,9 @@
 #include <unchannel/base/progress.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/nn/memory.hpp>
-#include <unchannel/scsi/distillation.hpp>
 #include <unchannel/scsi/observations.hpp>
-#include <unchannel/scsi/trained_model.hpp>
 
-#include "../run_config.hpp"
+#include "../restoration.hpp"
 #include "commands.hpp"
 
 namespace unchannel {
@@ -23,11 +21,9 @@ namespace {
 struct RestoreArguments {
   std::string run, input, output, shard;
   std::vector<std::string> plugin_folders;
-  std::int64_t samples = 1;
-  std::int64_t key = 1;
+  RestorationSettings settings;
   bool resume = false;
-  bool posterior = false;
-  bool one_call = false;
+  bool summary = false;
 };
 
 struct RowRange {
@@ -68,39 +64,44 @@ bool is_complete(const RestoreArguments& arguments, const std::string& origin, s
   return true;
 }
 
+std::vector<std::uint64_t> row_shape(const RestoreArguments& arguments, const std::vector<std::int64_t>& signal_shape) {
+  std::vector<std::uint64_t> shape(signal_shape.begin(), signal_shape.end());
+  if (arguments.settings.samples > 1 && !arguments.summary) shape.insert(shape.begin(), static_cast<std::uint64_t>(arguments.settings.samples));
+  return shape;
+}
+
+std::span<const float> values(const at::Tensor& rows) { return {rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())}; }
+
+/// The draws, or their mean and inverse variance in the words of any data file, /signals and /ivar.
+void append(DatasetWriter& writer, const at::Tensor& draws_BSD, bool summary) {
+  if (!summary) return writer.append(values(draws_BSD));
+  constexpr double kLeastVariance = 1e-30;  // at the border of the known range all draws may be equal
+  writer.append(values(draws_BSD.mean(1).contiguous()));
+  writer.append_ivar(values(draws_BSD.var(1).clamp_min(kLeastVariance).reciprocal().contiguous()));
+}
+
 void restore(const RestoreArguments& arguments) {
   keep_freed_memory();
   refuse_same_file("--output", arguments.output, {arguments.input});
-  const RunConfig config = read_run_config(arguments.run);
-  const TrainSettings& settings = config.train;
-  check<ConfigError>(!arguments.posterior || settings.interpolant.epsilon_schedule == "posterior",
-                     "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
-                     "from a Bayes posterior. Leave --posterior out; or, for a channel that adds white noise only, train with "
-                     "interpolant.epsilon_schedule = \"posterior\".");
-  check<ConfigError>(arguments.samples == 1 || Interpolant(settings.interpolant).stochastic(),
-                     "restore --samples {}: the ODE transport is deterministic, every sample would be the same. Train with "
-                     "interpolant.epsilon > 0 or leave --samples out.",
-                     arguments.samples);
-  const std::unique_ptr<Channel> channel = open_channel(config, arguments.plugin_folders, arguments.input);
-  const TrainedModel trained = open_trained_model(arguments.run, settings.model, settings.interpolant);
-  check_signal_shape(*channel, trained, arguments.run, arguments.input);
-  const std::unique_ptr<Network> short_cut = arguments.one_call ? open_one_call(arguments.run, trained) : nullptr;
+  check<ConfigError>(!arguments.summary || (arguments.settings.posterior && arguments.settings.samples > 1),
+                     "restore --summary: mean and variance are those of several posterior draws; add --posterior --samples 64.");
+  const Restoration restoration(arguments.run, arguments.input, arguments.plugin_folders, arguments.settings);
   const DatasetReader reader(arguments.input, DatasetKind::observations);
   const RowRange range = rows_of_shard(arguments.shard, reader.rows());
-  const std::string origin = fmt::format("restored from {} by run {} at step {}{}", arguments.input, arguments.run, trained.step,
-                                         arguments.one_call ? ", one call" : "");
-  std::vector<std::uint64_t> row_shape;
-  if (arguments.samples > 1) row_shape.push_back(static_cast<std::uint64_t>(arguments.samples));
-  for (const std::int64_t size : channel->signal_shape()) row_shape.push_back(static_cast<std::uint64_t>(size));
-  if (is_complete(arguments, origin, range.end - range.begin, row_shape)) {
+  const std::vector<std::uint64_t> shape = row_shape(arguments, restoration.channel().signal_shape());
+  const std::string summary = arguments.summary ? fmt::format(", mean and inverse variance of {} draws", arguments.settings.samples) : "";
+  const std::string origin = fmt::format("restored from {} by {}{}", arguments.input, restoration.name(), summary);
+  if (is_complete(arguments, origin, range.end - range.begin, shape)) {
     fmt::print("{} exists and is complete\n", arguments.output);
     return;
   }
-  DatasetWriter writer(arguments.output, DatasetKind::signals, row_shape);
+  DatasetWriter writer(arguments.output, DatasetKind::signals, shape);
   copy_metadata(reader, range.begin, range.end - range.begin, writer);  // before the work: a column that cannot be read costs nothing then
   writer.set_attribute("origin", origin);
+  const std::string omission = restoration.omission();
+  if (!omission.empty()) writer.set_attribute("uncertainty", omission);
   Progress bar("restore", static_cast<std::int64_t>(range.end - range.begin));
-  const auto block = static_cast<std::uint64_t>(settings.transport.batch);
+  const std::uint64_t block = restoration.block_rows();
   std::int64_t failed = 0;
   for (std::uint64_t begin = range.begin; begin < range.end; begin += block) {
     if (const int signal = stop_requested(); signal != 0) {
@@ -108,21 +109,9 @@ void restore(const RestoreArguments& arguments) {
                                          range.end - range.begin),
                              signal);
     }
-    const ObservationBatch batch = read_observations(reader, *channel, begin, std::min(begin + block, range.end) - begin);
+    const ObservationBatch batch = read_observations(reader, restoration.channel(), begin, std::min(begin + block, range.end) - begin);
     if (batch.weight_B.defined()) failed += batch.weight_B.eq(0).sum().item<std::int64_t>();
-    std::vector<at::Tensor> draws;
-    for (std::int64_t sample = 0; sample < arguments.samples; ++sample) {
-      const RandomKey key = RandomKey(static_cast<std::uint64_t>(arguments.key)).derive(Purpose::kTransportNoise).derive(static_cast<std::uint64_t>(sample));
-      const at::Tensor ids = at::arange(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin) + batch.lifted_BD.size(0), at::kLong);
-      if (short_cut) {
-        draws.push_back(one_call(trained.model, *short_cut, batch.lifted_BD, batch.latents, settings.transport.batch));
-        continue;
-      }
-      draws.push_back(trained.model.transport(*trained.network, batch.lifted_BD, batch.latents, settings.transport.in_restoration(), key, ids));
-    }
-    at::Tensor restored = at::stack(draws, 1).contiguous();
-    if (batch.weight_B.defined()) restored.masked_fill_(batch.weight_B.eq(0).view({-1, 1, 1}), 0.0);
-    writer.append({restored.data_ptr<float>(), static_cast<std::size_t>(restored.numel())});
+    append(writer, restoration.restore(batch), arguments.summary);
     bar.update(static_cast<std::int64_t>(begin - range.begin) + batch.lifted_BD.size(0));
   }
   bar.finish();
@@ -131,6 +120,7 @@ void restore(const RestoreArguments& arguments) {
     writer.set_attribute("failed_count", std::to_string(failed));
   }
   writer.close();
+  if (!omission.empty()) fmt::print(stderr, "{}\n", omission);
   fmt::print("{}\n", arguments.output);
 }
 
@@ -142,13 +132,19 @@ void add_restore_command(CLI::App& app) {
   command->add_option("run", arguments->run, "run folder of a training")->required();
   command->add_option("--input", arguments->input, "HDF5 file with /observations")->required();
   command->add_option("--output", arguments->output, "HDF5 file to write /signals to")->required();
-  command->add_option("--samples", arguments->samples, "transport samples of each observation (SDE runs)")->check(CLI::Range(1, 100000));
+  command->add_option("--samples", arguments->settings.samples, "draws of each observation (SDE runs, --posterior)")->check(CLI::Range(1, 100000));
   command->add_option("--shard", arguments->shard, "restore part i of n of the rows, e.g. 2/8");
-  command->add_option("--key", arguments->key, "key of the random numbers (SDE runs)");
+  command->add_option("--key", arguments->settings.key, "key of the random numbers");
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->add_flag("--resume", arguments->resume, "leave an output that is already complete as it is");
-  command->add_flag("--posterior", arguments->posterior, "insist on posterior draws: runs whose interpolant.epsilon_schedule is posterior");
-  command->add_flag("--one-call", arguments->one_call, "one network call instead of the whole transport; needs `unchannel distil` before");
+  command->add_flag("--posterior", arguments->settings.posterior,
+                    "draws of the posterior, by the run's sampler (`unchannel posterior`) or, with epsilon_schedule = posterior, by its SDE");
+  command->add_flag("--summary", arguments->summary, "with --posterior: write mean and inverse variance of the draws, not the draws");
+  command->add_option("--ensemble", arguments->settings.ensemble, "with --posterior: a run with another run.key, to share the draws with (repeatable)")
+      ->allow_extra_args(false);
+  command->add_flag("--cross-fit", arguments->settings.cross_fit, "training observations of a committee: each by the member that has not learnt from it");
+  command->add_flag("--one-call", arguments->settings.one_call,
+                    "one network call: the transport after `unchannel distil`; with --posterior the posterior's mean");
   command->footer(
       "Example: unchannel restore runs/demo --input observed.h5 --output restored.h5\n"
       "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 130/143 stopped");
