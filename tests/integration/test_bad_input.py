@@ -207,7 +207,7 @@ class BadInput(unittest.TestCase):
         self.expect(2, ["train: '--steps' is not a known option"], ["train", "c.toml", "--steps", "20"])
 
     def test_posterior_is_refused_with_the_remedy(self):
-        self.expect(2, ["posterior", 'epsilon_schedule = "posterior"'],
+        self.expect(2, ["has no posterior sampler", "unchannel posterior", 'epsilon_schedule = "posterior"'],
                     ["restore", self.work / "good", "--posterior", "--input", self.work / "test_observed.h5", "--output", self.work / "x.h5"])
 
 

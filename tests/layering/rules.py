@@ -1,7 +1,7 @@
 """The arrows of the layers: which folder may include which. The table is the only place where they are written for the machine."""
 
 # Header roots of a module: <unchannel/NAME/...> lives in this folder.
-CORE = ["base", "distributed", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "baselines", "theory", "run",
+CORE = ["base", "distributed", "data", "measurement", "nn", "interpolant", "metrics", "kernels", "transport", "scsi", "posterior", "baselines", "theory", "run",
         "verification", "diagnostics", "identification", "report"]
 CHANNELS = ["plugin_host", "plugin_project", "conformance", "tensor"]
 
@@ -21,6 +21,7 @@ DIRECT = {
     "core/run": ["core/base", "core/data"],
     # run: the training loop writes its own checkpoints and metrics, so that a resumed run continues inside the loop.
     "core/scsi": ["core/transport", "core/measurement", "core/data", "core/metrics", "core/run", "core/distributed"],
+    "core/posterior": ["core/scsi", "core/metrics"],
     "core/baselines": ["core/transport", "core/measurement", "core/data", "core/metrics"],
     "core/verification": ["core/scsi", "core/theory"],
     "core/diagnostics": ["core/scsi", "core/metrics"],

@@ -24,6 +24,7 @@ void add_plan_command(CLI::App& app);
 void add_plugins_command(CLI::App& app);
 void add_plugins_check_commands(CLI::App& plugins);  // check and fuzz, below `plugins`
 void add_plugins_new_command(CLI::App& plugins);     // of the plugins command
+void add_posterior_command(CLI::App& app);
 void add_reference_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_restore_command(CLI::App& app);

@@ -18,6 +18,7 @@
 #include <unchannel/metrics/evaluation.hpp>
 #include <unchannel/scsi/observed_rows.hpp>
 
+#include "../evaluation/draws_section.hpp"
 #include "../evaluation/matched_rows.hpp"
 #include "../evaluation/quasar_set.hpp"
 #include "commands.hpp"
@@ -148,7 +149,10 @@ void evaluate(const EvaluateArguments& arguments) {
       json["rmse_over_exact_draw"] = results.front().second.rmse.value / results.back().second.rmse.value;
     }
   }
+  const bool several = draws_of_row(restored.reader, truth.reader.dim()) > 1 && !input.valid_ND.defined();
+  if (several) json["draws"] = evaluate_draws(restored.reader, input.truth_ND);
   print_table(results);
+  if (several) print_draws(json["draws"]);
   if (json.contains("rmse_over_exact_draw")) fmt::print("RMSE over that of one exact posterior draw: {:.3f}\n", json["rmse_over_exact_draw"].get<double>());
   if (!arguments.json.empty()) write_file_atomically(arguments.json, json_text(json, 2) + "\n");
 }

@@ -6,7 +6,7 @@
 #include <unchannel/theory/settings.hpp>
 #include <unchannel/verification/verify_settings.hpp>
 
-#include "../run_config.hpp"
+#include "../sampler_run.hpp"
 #include "commands.hpp"
 
 namespace unchannel {
@@ -15,7 +15,7 @@ void add_reference_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("reference", "print every key of a configuration as Markdown");
   command->footer("Example: unchannel reference > keys.md\nExit codes: 0 ok");
   command->callback([] {
-    RunConfig defaults;
+    SamplerConfig defaults;
     theory::TheorySettings theory_defaults;
     verification::VerifySettings verify_defaults;
     fmt::print(

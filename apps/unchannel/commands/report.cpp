@@ -14,6 +14,7 @@
 #include <unchannel/base/json_text.hpp>
 #include <unchannel/base/output_file.hpp>
 #include <unchannel/base/stop_signal.hpp>
+#include <unchannel/report/posterior_section.hpp>
 #include <unchannel/report/run_sections.hpp>
 #include <unchannel/report/verdict_section.hpp>
 
@@ -201,6 +202,7 @@ void make_report(const ReportArguments& arguments) {
 
   report::add_run_section(page, history, run_summary(run));
   if (!arguments.input.empty()) add_objects(page, json, arguments, files, run);
+  report::add_posterior_section(page, run_path);
   report::add_verdict_section(page, history);
   report::add_training_section(page, history);
   report::add_provenance_section(page, history);

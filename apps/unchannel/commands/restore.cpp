@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
 #include <fmt/ranges.h>
 
@@ -21,11 +23,10 @@ namespace unchannel {
 namespace {
 
 struct RestoreArguments {
-  RestorationRequest request;
-  std::string output, shard;
+  std::string run, input, output, shard;
   std::vector<std::string> plugin_folders;
+  RestorationSettings settings;
   bool resume = false;
-  bool posterior = false;
 };
 
 /// One output file: what is in it and what describes it.
@@ -63,6 +64,7 @@ DatasetWriter begin_output(const RestoreArguments& arguments, const Restoration&
   copy_metadata(restoration.observations(), output.range.begin, output.range.end - output.range.begin, writer);
   writer.set_attribute("origin", output.origin);
   if (!output.shard.empty()) writer.set_attribute("shard", output.shard);
+  if (const std::string omission = restoration.omission(); !omission.empty()) writer.set_attribute("uncertainty", omission);
   return writer;
 }
 
@@ -79,14 +81,28 @@ void restore_rows(const Restoration& restoration, const RowShard& range, Partial
     }
     const std::uint64_t first = range.begin + finished.rows();
     const Restoration::Block rows = restoration.rows(first, std::min(block - first % block, range.end - first));
-    finished.append({rows.signals_BKD.const_data_ptr<float>(), static_cast<std::size_t>(rows.signals_BKD.numel())}, rows.failed);
+    finished.append({rows.values_BV.const_data_ptr<float>(), static_cast<std::size_t>(rows.values_BV.numel())}, rows.failed);
     bar.update(static_cast<std::int64_t>(finished.rows()));
   }
   bar.finish();
 }
 
-void write_output(DatasetWriter writer, const PartialRows& finished) {
-  finished.for_each_block([&](std::span<const float> values) { writer.append(values); });
+/// Mean and inverse variance, [B, 2, D], in the words of any data file: /signals and /ivar.
+void append_summary(DatasetWriter& writer, std::span<const float> values, std::size_t row_size) {
+  std::vector<float> mean, ivar;
+  for (; !values.empty(); values = values.subspan(row_size)) {
+    const auto half = values.begin() + static_cast<std::ptrdiff_t>(row_size / 2);
+    mean.insert(mean.end(), values.begin(), half);
+    ivar.insert(ivar.end(), half, values.begin() + static_cast<std::ptrdiff_t>(row_size));
+  }
+  writer.append(mean);
+  writer.append_ivar(ivar);
+}
+
+void write_output(DatasetWriter writer, const PartialRows& finished, const Restoration& restoration) {
+  finished.for_each_block([&](std::span<const float> values) {
+    restoration.summary() ? append_summary(writer, values, restoration.row_size()) : writer.append(values);
+  });
   if (finished.failed() > 0) {
     fmt::print(stderr, "{} observations could not be brought to the signal's space by the channel's lift; their rows hold zeros.\n", finished.failed());
     writer.set_attribute("failed_count", std::to_string(finished.failed()));
@@ -96,13 +112,8 @@ void write_output(DatasetWriter writer, const PartialRows& finished) {
 
 void restore(const RestoreArguments& arguments) {
   keep_freed_memory();
-  refuse_same_file("--output", arguments.output, {arguments.request.input});
-  RunConfig config = read_run_config(arguments.request.run);
-  check<ConfigError>(!arguments.posterior || config.train.interpolant.epsilon_schedule == "posterior",
-                     "restore --posterior: this run has no posterior sampler; a restoration is one transport of the observation, not a draw "
-                     "from a Bayes posterior. Leave --posterior out; or, for a channel that adds white noise only, train with "
-                     "interpolant.epsilon_schedule = \"posterior\".");
-  const Restoration restoration(arguments.request, std::move(config), arguments.plugin_folders);
+  refuse_same_file("--output", arguments.output, {arguments.input});
+  const Restoration restoration(arguments.run, arguments.input, arguments.plugin_folders, arguments.settings);
   nlohmann::json task = restoration.task();
   const Output output = output_of(arguments, restoration, sha256_text(task.dump()));
   if (is_complete(arguments, output)) {
@@ -113,12 +124,11 @@ void restore(const RestoreArguments& arguments) {
   }
   begin_output(arguments, restoration, output);  // a column that cannot be read costs nothing now
   task["rows"] = {output.range.begin, output.range.end};
-  std::uint64_t row_size = 1;
-  for (const std::uint64_t extent : output.row_shape) row_size *= extent;
-  PartialRows finished(arguments.output, task, row_size, arguments.resume);
+  PartialRows finished(arguments.output, task, restoration.row_size(), arguments.resume);
   restore_rows(restoration, output.range, finished, PartialRows::path_of(arguments.output));
-  write_output(begin_output(arguments, restoration, output), finished);
+  write_output(begin_output(arguments, restoration, output), finished, restoration);
   finished.remove();
+  if (const std::string omission = restoration.omission(); !omission.empty()) fmt::print(stderr, "{}\n", omission);
   fmt::print("{}\n", arguments.output);
 }
 
@@ -127,16 +137,22 @@ void restore(const RestoreArguments& arguments) {
 void add_restore_command(CLI::App& app) {
   auto arguments = std::make_shared<RestoreArguments>();
   CLI::App* command = app.add_subcommand("restore", "restore observations with a trained run");
-  command->add_option("run", arguments->request.run, "run folder of a training")->required();
-  command->add_option("--input", arguments->request.input, "HDF5 file with /observations")->required();
+  command->add_option("run", arguments->run, "run folder of a training")->required();
+  command->add_option("--input", arguments->input, "HDF5 file with /observations")->required();
   command->add_option("--output", arguments->output, "HDF5 file to write /signals to")->required();
-  command->add_option("--samples", arguments->request.samples, "transport samples of each observation (SDE runs)")->check(CLI::Range(1, 100000));
+  command->add_option("--samples", arguments->settings.samples, "draws of each observation (SDE runs, --posterior)")->check(CLI::Range(1, 100000));
   command->add_option("--shard", arguments->shard, "restore part i of n of the rows, e.g. 2/8; `unchannel join` makes one file of all");
-  command->add_option("--key", arguments->request.key, "key of the random numbers (SDE runs)");
+  command->add_option("--key", arguments->settings.key, "key of the random numbers");
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->add_flag("--resume", arguments->resume, "continue from the rows that a stopped call left; leave a complete output as it is");
-  command->add_flag("--posterior", arguments->posterior, "insist on posterior draws: runs whose interpolant.epsilon_schedule is posterior");
-  command->add_flag("--one-call", arguments->request.one_call, "one network call instead of the whole transport; needs `unchannel distil` before");
+  command->add_flag("--posterior", arguments->settings.posterior,
+                    "draws of the posterior, by the run's sampler (`unchannel posterior`) or, with epsilon_schedule = posterior, by its SDE");
+  command->add_flag("--summary", arguments->settings.summary, "with --posterior: write mean and inverse variance of the draws, not the draws");
+  command->add_option("--ensemble", arguments->settings.ensemble, "with --posterior: a run with another run.key, to share the draws with (repeatable)")
+      ->allow_extra_args(false);
+  command->add_flag("--cross-fit", arguments->settings.cross_fit, "training observations of a committee: each by the member that has not learnt from it");
+  command->add_flag("--one-call", arguments->settings.one_call,
+                    "one network call: the transport after `unchannel distil`; with --posterior the posterior's mean");
   command->footer(
       "Example: unchannel restore runs/demo --input observed.h5 --output restored.h5\n"
       "Exit codes: 0 done, 2 configuration, 3 plugin, 4 data or disk, 130/143 stopped: finished rows are kept for --resume");

@@ -12,7 +12,6 @@
 #include <fmt/core.h>
 
 #include <unchannel/base/error.hpp>
-#include <unchannel/base/progress.hpp>
 #include <unchannel/base/sha256.hpp>
 #include <unchannel/base/stop_signal.hpp>
 #include <unchannel/base/temporary_folder.hpp>
@@ -25,6 +24,8 @@
 #include <unchannel/scsi/start_run.hpp>
 #include <unchannel/scsi/trainer.hpp>
 #include <unchannel/scsi/trial.hpp>
+
+#include "terminal_observer.hpp"
 
 namespace unchannel {
 namespace {
@@ -46,33 +47,6 @@ nlohmann::json provenance(const RunConfig& config, const Channel& channel, const
   }
   return facts;
 }
-
-/// One progress line at a time: a new one begins whenever the phase changes.
-class TerminalObserver {
- public:
-  /// `shown`: of the first rank; the others say nothing, but may be asked to stop.
-  TrainingObserver observer(bool shown) {
-    TrainingObserver result;
-    result.stop_requested = stop_requested;
-    if (!shown) return result;
-    result.message = [this](const std::string& text) {
-      bar_.reset();
-      fmt::print(stderr, "{}\n", text);
-    };
-    result.progress = [this](std::int64_t step, std::int64_t total, const std::string& note) {
-      const std::string phase = note == "linear start" ? "start" : note == "verdict" ? "verdict" : "train";
-      if (!bar_ || phase != phase_) bar_.emplace(phase, total);
-      phase_ = phase;
-      bar_->update(step, phase == "verdict" ? "" : note);
-      if (step == total) bar_->finish();
-    };
-    return result;
-  }
-
- private:
-  std::optional<Progress> bar_;
-  std::string phase_;
-};
 
 /// "auto" is decided once, when a run starts: a resumed one must not change its arithmetic.
 void settle_precision(RunConfig& config, bool resume, const std::filesystem::path& run) {
