@@ -1,6 +1,6 @@
 #include "draws_section.hpp"
 
-#include <ATen/ops/cat.h>
+#include <ATen/ATen.h>
 #include <fmt/core.h>
 
 #include <algorithm>
