@@ -113,7 +113,9 @@ at::Tensor Restoration::draws_of(const OpenedRun& run, const ObservationBatch& b
     options.key = key();
     const at::Tensor ids_B = batch.row_numbers();
     if (settings_.cross_fit) options.member_B = transporters_of(ids_B, sampler.config.run.train.model);
-    const Evidence evidence = sampler.trained.model.evidence(batch.lifted_BD, batch.latents);
+    const at::Tensor guide_member_B = settings_.cross_fit ? transporters_of(ids_B, run.config.train.model) : at::Tensor();
+    const at::Tensor guide_BD = guide_signals(run.trained, batch.lifted_BD, batch.latents, guide_member_B);
+    const Evidence evidence = sampler.trained.model.evidence(batch.lifted_BD, batch.latents, guide_BD);
     if (!settings_.one_call) return posterior_draws(sampler.trained, evidence, ids_B, options);
     return sampler.trained.model.mean(*sampler.trained.network, evidence, options.key, ids_B, options.member_B).unsqueeze(1);
   }

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <unchannel/nn/autocast.hpp>
 #include <unchannel/scsi/trained_model.hpp>
@@ -31,43 +33,52 @@ InterpolantSettings frame_path() {
   return settings;
 }
 
-ConditionalModel::ConditionalModel(DriftModel frame, Normalisation observations) : frame_(std::move(frame)), observations_(std::move(observations)) {
-  if (!frame_.bridge()) {
-    deviation_Q_ = at::full({frame_.normalisation().mean_D.size(0)}, frame_.normalisation().scale);
-    return;
-  }
+at::Tensor guide_deviation(const DriftModel& frame, const at::Tensor& x_BD, const at::Tensor& guide_BD) {
+  const at::Tensor error_BQ = frame.encode(x_BD) - frame.encode(guide_BD);
+  // Elements count alike: a pixel that the channel leaves as it is differs from object to object.
+  const at::Tensor mean_Q = frame.bridge() ? error_BQ.square().mean(0) : error_BQ.square().mean().expand({error_BQ.size(1)});
+  const at::Tensor deviation_Q = mean_Q.sqrt();
+  return deviation_Q.clamp_min(std::max(1e-12, 1e-3 * deviation_Q.max().item<double>())).contiguous();
+}
+
+ConditionalModel::ConditionalModel(DriftModel frame, Normalisation observations, at::Tensor deviation_Q)
+    : frame_(std::move(frame)), observations_(std::move(observations)), deviation_Q_(std::move(deviation_Q)) {
+  if (!frame_.bridge()) return;
   gaussian_.emplace(frame_.bridge()->model());
-  deviation_Q_ = frame_.bridge()->residual_scale_LR()[0];
+  stretch_Q_ = deviation_Q_ / frame_.bridge()->residual_scale_LR()[0];
 }
 
 std::unique_ptr<Network> ConditionalModel::make_network(RandomKey key) const {
   NetworkShape shape;
   shape.dimension = deviation_Q_.size(0);
-  shape.conditions = frame_.encoder().conditions() + (gaussian_ ? shape.dimension + 1 : 0);
+  shape.conditions = frame_.encoder().conditions() + (gaussian_ ? 2 * shape.dimension + 1 : 0);
   if (!gaussian_) {
     shape.extents = frame_.signal_shape();
-    shape.planes = frame_.encoder().planes() + shape.dimension / shape.plane_size();
+    shape.planes = frame_.encoder().planes() + 2 * (shape.dimension / shape.plane_size());
   }
   return unchannel::make_network(settings(), shape, key);
 }
 
-Evidence ConditionalModel::evidence(const at::Tensor& lifted_BD, const std::map<std::string, at::Tensor>& visible) const {
+Evidence ConditionalModel::evidence(const at::Tensor& lifted_BD, const std::map<std::string, at::Tensor>& visible, const at::Tensor& guide_BD) const {
   const at::NoGradGuard no_grad;
   Evidence result;
   result.lifted_BD = lifted_BD;
+  result.centre_BQ = frame_.encode(guide_BD);
   result.conditions_BC = frame_.encoder().conditions_BC(visible);
   if (!gaussian_) {
-    const at::Tensor seen_BPS = (lifted_BD - observations_.mean_D).div_(observations_.scale).unflatten(1, {-1, frame_.encoder().plane_size()});
-    const at::Tensor latents_BPS = frame_.encoder().planes_BPS(visible);
-    result.planes_BPS = latents_BPS.defined() ? at::cat({seen_BPS, latents_BPS}, 1) : seen_BPS;
-    result.centre_BQ = frame_.normalisation().mean_D.expand({lifted_BD.size(0), -1});
+    const auto planes = [&](const at::Tensor& rows_BD, const Normalisation& by) {
+      return (rows_BD - by.mean_D).div_(by.scale).unflatten(1, {-1, frame_.encoder().plane_size()});
+    };
+    std::vector<at::Tensor> parts = {planes(lifted_BD, observations_), planes(guide_BD, frame_.normalisation())};
+    if (const at::Tensor latents_BPS = frame_.encoder().planes_BPS(visible); latents_BPS.defined()) parts.push_back(latents_BPS);
+    result.planes_BPS = at::cat(parts, 1);
     return result;
   }
   const GaussianBridge::Features seen = frame_.bridge()->evaluate(at::ones({1}, at::kLong), lifted_BD.unsqueeze(0));
-  std::vector<at::Tensor> conditions = {seen.whitened_GNR[0], seen.log_level_GN[0].unsqueeze(1)};
+  const at::Tensor ahead_BR = (result.centre_BQ - seen.signal_GNR[0]) / deviation_Q_;  // of what the Gaussian alone would say
+  std::vector<at::Tensor> conditions = {seen.whitened_GNR[0], ahead_BR, seen.log_level_GN[0].unsqueeze(1)};
   if (result.conditions_BC.defined()) conditions.push_back(result.conditions_BC);
   result.conditions_BC = at::cat(conditions, 1);
-  result.centre_BQ = seen.signal_GNR[0];
   return result;
 }
 
@@ -79,7 +90,8 @@ at::Tensor ConditionalModel::signals(const at::Tensor& offsets_BQ, const Evidenc
 
 at::Tensor ConditionalModel::base(const Evidence& evidence, RandomKey key, const at::Tensor& ids_B) const {
   if (!gaussian_) return normal_rows(key, ids_B, deviation_Q_.size(0)).mul_(deviation_Q_);
-  return frame_.encode(gaussian_->posterior_draw(evidence.lifted_BD, key, ids_B)) - evidence.centre_BQ;
+  const at::Tensor draw_BD = gaussian_->posterior_draw(evidence.lifted_BD, key, ids_B), mean_BD = gaussian_->posterior_mean(evidence.lifted_BD);
+  return (frame_.encode(draw_BD) - frame_.encode(mean_BD)).mul_(stretch_Q_);
 }
 
 at::Tensor ConditionalModel::velocity(Network& network, const at::Tensor& t_B, const at::Tensor& place_BQ, const Evidence& evidence,
@@ -138,11 +150,12 @@ void ConditionalModel::store(TensorFile& file) const {
   store_model(frame_, file);
   file.tensors["observations.mean"] = observations_.mean_D;
   file.tensors["observations.scale"] = at::tensor({observations_.scale}, at::kDouble);
+  file.tensors["deviation"] = deviation_Q_;
 }
 
 ConditionalModel ConditionalModel::load(const TensorFile& file, const ModelSettings& settings) {
   return ConditionalModel(load_model(file, settings, frame_path()),
-                          {file.tensors.at("observations.mean"), file.tensors.at("observations.scale")[0].item<double>()});
+                          {file.tensors.at("observations.mean"), file.tensors.at("observations.scale")[0].item<double>()}, file.tensors.at("deviation"));
 }
 
 }  // namespace unchannel

@@ -19,7 +19,7 @@ namespace unchannel {
 /// What a sampler makes of observations before the first draw; draws of one observation share it.
 struct Evidence {
   at::Tensor lifted_BD;
-  at::Tensor centre_BQ;      ///< m(y): mean of the Gaussian given y, or of all signals
+  at::Tensor centre_BQ;      ///< m(y): the run's estimate of E[x | y]
   at::Tensor planes_BPS;     ///< network inputs; undefined where there are none
   at::Tensor conditions_BC;
 
@@ -28,9 +28,9 @@ struct Evidence {
 };
 
 /// The conditional interpolant I = m + cos φ (x − m) + sin φ w, φ = πt/2, from a signal x (t = 0) to a base draw m + w (t = 1) that depends on x
-/// through the observation only. w is a draw of the fitted Gaussian's posterior scatter, or s z without a Gaussian, so that with the network at
-/// zero a draw is that Gaussian's. The network learns the velocity v = E[dI/dφ | I, y] in units of s: the Gaussian's standard deviations given an
-/// observation of mean level, or the signals' own. docs/theory/posterior.md.
+/// through the observation only. m(y) is the guide, the finished run's E[x | y]; w is white noise of the deviations s, or, in the basis, a draw of the
+/// fitted Gaussian's posterior scatter scaled to them, so that for Gaussian signals a network at zero draws the posterior. The network learns the
+/// velocity v = E[dI/dφ | I, y] in units of s, the root mean square of x − m. docs/theory/posterior.md.
 class ConditionalModel {
  public:
   /// How a network is asked, beside its inputs.
@@ -42,12 +42,13 @@ class ConditionalModel {
   };
 
   /// `frame`: what fixes the coordinates: normalisation of the signals, latent encoding, and with space = "basis" the fitted Gaussian.
-  ConditionalModel(DriftModel frame, Normalisation observations);
+  /// deviation_Q: s, positive.
+  ConditionalModel(DriftModel frame, Normalisation observations, at::Tensor deviation_Q);
 
   std::unique_ptr<Network> make_network(RandomKey key) const;
 
-  /// lifted_BD: observations brought to the signal's space; `visible`: latents that the run's network sees.
-  Evidence evidence(const at::Tensor& lifted_BD, const std::map<std::string, at::Tensor>& visible) const;
+  /// lifted_BD: observations brought to the signal's space; `visible`: latents that the run's network sees; guide_BD: the run's E[x | y].
+  Evidence evidence(const at::Tensor& lifted_BD, const std::map<std::string, at::Tensor>& visible, const at::Tensor& guide_BD) const;
 
   /// x − m(y) in coordinates, [B, D] → [B, Q].
   at::Tensor offsets(const at::Tensor& x_BD, const Evidence& evidence) const;
@@ -78,7 +79,11 @@ class ConditionalModel {
   Normalisation observations_;
   std::optional<GaussianFit> gaussian_;
   at::Tensor deviation_Q_;  ///< s
+  at::Tensor stretch_Q_;    ///< s over the standard deviations of the Gaussian's scatter
 };
+
+/// Root mean square of x − m(y) in the coordinates of `frame`, not below a thousandth of the largest: s.
+at::Tensor guide_deviation(const DriftModel& frame, const at::Tensor& x_BD, const at::Tensor& guide_BD);
 
 /// The path of a frame's Gaussian: only its end t = 1, the observation, is asked for.
 InterpolantSettings frame_path();

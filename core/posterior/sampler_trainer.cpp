@@ -43,14 +43,15 @@ Normalisation normalisation_of(const at::Tensor& rows_ND) {
 
 }  // namespace
 
-SimulatedPairs simulate_pairs(const ConditionalModel& model, const Channel& channel, const LearntSignals::Rows& rows, const Latents& bootstrapped,
+SimulatedPairs simulate_pairs(const ConditionalModel& model, const TrainedModel& run, const Channel& channel, const LearntSignals::Rows& rows, const Latents& bootstrapped,
                               RandomKey key, const at::Tensor& ids_S) {
   const Observed seen = observe(channel, rows, bootstrapped, key, ids_S);
-  return {rows.x_BD, model.evidence(seen.lifted_SD, seen.visible), seen.weight_S, rows.training_row_B};
+  const at::Tensor guide_SD = guide_signals(run, seen.lifted_SD, seen.visible);
+  return {rows.x_BD, model.evidence(seen.lifted_SD, seen.visible, guide_SD), seen.weight_S, rows.training_row_B};
 }
 
-ConditionalModel make_conditional_model(const ModelSettings& settings, const std::optional<GaussianModel>& gaussian, const Channel& channel,
-                                        const LearntSignals& signals, RandomKey key) {
+ConditionalModel make_conditional_model(const ModelSettings& settings, const TrainedModel& run, const Channel& channel, const LearntSignals& signals,
+                                        RandomKey key) {
   const at::NoGradGuard no_grad;
   const LearntSignals::Rows sample = signals.sample(kSampleRows);
   const Observed seen = observe(channel, sample, sample.latents, key.derive(Purpose::kChannelProbe), at::arange(sample.x_BD.size(0), at::kLong));
@@ -58,15 +59,18 @@ ConditionalModel make_conditional_model(const ModelSettings& settings, const std
   const std::int64_t plane_size = shape.size() == 3 ? shape[1] * shape[2] : sample.x_BD.size(1);
   const Interpolant path(frame_path());
   std::optional<GaussianBridge> bridge;
-  if (settings.space == "basis" && gaussian) bridge.emplace(*gaussian, path);
+  if (settings.space == "basis" && run.model.bridge()) bridge.emplace(run.model.bridge()->model(), path);
   DriftModel frame(settings, path, std::move(bridge), normalisation_of(sample.x_BD), ConditionEncoder::fit(seen.visible, plane_size), shape);
-  return ConditionalModel(std::move(frame), normalisation_of(valid_rows(seen.lifted_SD, seen.weight_S)));
+  const at::Tensor guide_SD = guide_signals(run, seen.lifted_SD, seen.visible);
+  const at::Tensor deviation_Q = guide_deviation(frame, valid_rows(sample.x_BD, seen.weight_S), valid_rows(guide_SD, seen.weight_S));
+  return ConditionalModel(std::move(frame), normalisation_of(valid_rows(seen.lifted_SD, seen.weight_S)), deviation_Q);
 }
 
-SamplerTrainer::SamplerTrainer(const TrainSettings& train, const SamplerSettings& settings, const Channel& channel, const LearntSignals& signals,
-                               RunFolder& folder, TrainingObserver observer)
+SamplerTrainer::SamplerTrainer(const TrainSettings& train, const SamplerSettings& settings, const TrainedModel& run, const Channel& channel,
+                               const LearntSignals& signals, RunFolder& folder, TrainingObserver observer)
     : train_(train),
       settings_(settings),
+      run_(run),
       channel_(channel),
       signals_(signals),
       folder_(folder),
@@ -79,12 +83,12 @@ void SamplerTrainer::build(ConditionalModel model, RandomKey key) {
   student_ = model_->make_network(key);
   ema_ = model_->make_network(key);
   const LearntSignals::Rows rows = signals_.held_out();
-  held_out_ = simulate_pairs(*model_, channel_, rows, rows.latents, key_.derive(Purpose::kChannelEvaluation), at::arange(rows.x_BD.size(0), at::kLong));
+  held_out_ = simulate_pairs(*model_, run_, channel_, rows, rows.latents, key_.derive(Purpose::kChannelEvaluation), at::arange(rows.x_BD.size(0), at::kLong));
 }
 
-void SamplerTrainer::start(const std::optional<GaussianModel>& gaussian) {
+void SamplerTrainer::start() {
   folder_.cut_metrics(-1);
-  build(make_conditional_model(train_.model, gaussian, channel_, signals_, key_), key_.derive(Purpose::kModelInit));
+  build(make_conditional_model(train_.model, run_, channel_, signals_, key_), key_.derive(Purpose::kModelInit));
   for (auto& [name, tensor] : student_->parameters()) at::Tensor(tensor).set_requires_grad(true);
   optimiser_ = std::make_unique<Optimiser>(train_.optimiser, *student_, *ema_);
   if (observer_.message) {
@@ -130,7 +134,7 @@ SimulatedPairs SamplerTrainer::draw_pairs() const {
   const Latents bootstrapped =
       rows.latents.empty() ? Latents{} : signals_.rows(draw_indices(pool_key, id, 2, settings_.batch, signals_.count())).latents;
   const at::Tensor ids_S = at::arange(step_ * settings_.batch, (step_ + 1) * settings_.batch, at::kLong);
-  return simulate_pairs(*model_, channel_, rows, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S);
+  return simulate_pairs(*model_, run_, channel_, rows, bootstrapped, key_.derive(Purpose::kChannelTraining), ids_S);
 }
 
 at::Tensor SamplerTrainer::loss_of(Network& network, const SimulatedPairs& pairs, std::int64_t resamples, RandomKey key, std::int64_t step,

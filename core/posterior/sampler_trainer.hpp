@@ -14,6 +14,7 @@
 #include "conditional_model.hpp"
 #include "learnt_signals.hpp"
 #include "settings.hpp"
+#include "trained_sampler.hpp"
 
 // Shape legend: S simulated pairs · B = S · resamples network rows · D data dimension · Q coordinates
 namespace unchannel {
@@ -26,23 +27,24 @@ struct SimulatedPairs {
   at::Tensor training_row_S;
 };
 
-/// F(x) of `rows` with fresh latents, latents of the data taken from `bootstrapped`, lifted and seen by `model`. Row i is a function of key and ids[i].
-SimulatedPairs simulate_pairs(const ConditionalModel& model, const Channel& channel, const LearntSignals::Rows& rows, const Latents& bootstrapped,
+/// F(x) of `rows` with fresh latents, latents of the data taken from `bootstrapped`, lifted and seen by `run` and `model`. Row i is a function of key and
+/// ids[i].
+SimulatedPairs simulate_pairs(const ConditionalModel& model, const TrainedModel& run, const Channel& channel, const LearntSignals::Rows& rows, const Latents& bootstrapped,
                               RandomKey key, const at::Tensor& ids_S);
 
-/// The fixed parts of a sampler: normalisations and encodings from simulated pairs, the Gaussian (may be none) from the run.
-ConditionalModel make_conditional_model(const ModelSettings& settings, const std::optional<GaussianModel>& gaussian, const Channel& channel,
-                                        const LearntSignals& signals, RandomKey key);
+/// The fixed parts of a sampler: normalisations, encodings and deviations from simulated pairs, the Gaussian (if it has one) from the run.
+ConditionalModel make_conditional_model(const ModelSettings& settings, const TrainedModel& run, const Channel& channel, const LearntSignals& signals,
+                                        RandomKey key);
 
 /// Fits a conditional model to pairs (x, F(x)) with fresh simulations in every step. State lives in the folder's checkpoint; a resumed fit is
 /// bit-identical to an uninterrupted one on the same kind of CPU with the same number of threads.
 class SamplerTrainer {
  public:
-  /// `channel`, `signals` and `folder` must outlive the trainer.
-  SamplerTrainer(const TrainSettings& train, const SamplerSettings& settings, const Channel& channel, const LearntSignals& signals, RunFolder& folder,
+  /// `run`, `channel`, `signals` and `folder` must outlive the trainer.
+  SamplerTrainer(const TrainSettings& train, const SamplerSettings& settings, const TrainedModel& run, const Channel& channel, const LearntSignals& signals, RunFolder& folder,
                  TrainingObserver observer);
 
-  void start(const std::optional<GaussianModel>& gaussian);
+  void start();
   /// Throws DataError (damaged checkpoint, other configuration).
   void resume();
   /// Throws InterruptedError after a checkpoint when a stop was requested, NumericalError when the loss is not finite.
@@ -60,6 +62,7 @@ class SamplerTrainer {
 
   TrainSettings train_;
   SamplerSettings settings_;
+  const TrainedModel& run_;
   const Channel& channel_;
   const LearntSignals& signals_;
   RunFolder& folder_;

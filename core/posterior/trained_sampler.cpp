@@ -29,6 +29,17 @@ TrainedSampler open_trained_sampler(const std::filesystem::path& sampler, const 
   }
 }
 
+at::Tensor guide_signals(const TrainedModel& run, const at::Tensor& lifted_BD, const Latents& visible, const at::Tensor& member_B) {
+  const at::NoGradGuard no_grad;
+  DriftModel::Context context;
+  context.planes_BPS = run.model.encoder().planes_BPS(visible);
+  context.conditions_BC = run.model.encoder().conditions_BC(visible);
+  context.member_B = member_B;
+  const at::Tensor last = at::full({1}, run.model.interpolant().levels(), at::kLong);
+  const DriftModel::Prediction seen = run.model.predict(*run.network, last, lifted_BD.unsqueeze(0), context);
+  return run.model.within_range(run.model.decode(seen.signal_GNQ.flatten(0, 1)));
+}
+
 at::Tensor posterior_draws(const TrainedSampler& sampler, const Evidence& evidence, const at::Tensor& ids_B, const DrawOptions& options) {
   std::vector<at::Tensor> draws;
   for (std::int64_t sample = options.first; sample < options.samples; sample += options.stride) {

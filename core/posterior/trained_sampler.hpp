@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <memory>
 
+#include <unchannel/measurement/channel.hpp>
+#include <unchannel/scsi/trained_model.hpp>
+
 #include "conditional_model.hpp"
 
 // Shape legend: B rows · S draws · D data dimension
@@ -20,6 +23,9 @@ struct TrainedSampler {
 
 /// The sampler in the folder `sampler`. Throws DataError when there is no checkpoint, or a damaged or another one.
 TrainedSampler open_trained_sampler(const std::filesystem::path& sampler, const ModelSettings& settings);
+
+/// The run's E[x | y] [B, D], by one call of its network at t = 1: the guide of its sampler. member_B as in DriftModel::transport.
+at::Tensor guide_signals(const TrainedModel& run, const at::Tensor& lifted_BD, const Latents& visible, const at::Tensor& member_B = {});
 
 /// How samplers draw.
 struct DrawOptions {

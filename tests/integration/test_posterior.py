@@ -23,6 +23,8 @@ id = "awgn"
 sigma = SIGMA
 [interpolant]
 time_levels = 8
+[transport]
+restore_steps = 8
 [model]
 space = "basis"
 width = 32

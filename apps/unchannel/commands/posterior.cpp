@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <unchannel/base/atomic_file.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/base/json_text.hpp>
@@ -28,6 +27,8 @@
 namespace unchannel {
 namespace {
 
+constexpr const char* kSignalsFile = "signals.h5";
+
 struct PosteriorArguments {
   std::string run;
   std::vector<std::string> overrides, plugin_folders;
@@ -44,7 +45,7 @@ void stop_if_requested(const char* what) {
 std::filesystem::path learnt_signals(const SamplerConfig& config, const TrainedModel& trained, const RunConfig& run_config, const Channel& channel,
                                      const std::filesystem::path& folder) {
   if (!config.posterior.signals.empty()) return config.posterior.signals;
-  const std::filesystem::path path = folder / "signals.h5";
+  const std::filesystem::path path = folder / kSignalsFile;
   if (std::filesystem::exists(path)) return path;
   const TrainSettings& train = run_config.train;
   const Observations observations(train.data, channel, RandomKey(static_cast<std::uint64_t>(train.run.key)));
@@ -59,13 +60,13 @@ std::filesystem::path learnt_signals(const SamplerConfig& config, const TrainedM
 }
 
 /// Draws given simulated observations of the held-out signals. Throws InterruptedError.
-Calibration calibrate(const TrainedSampler& sampler, const SamplerConfig& config, const Channel& channel, const LearntSignals& signals) {
+Calibration calibrate(const TrainedSampler& sampler, const TrainedModel& run, const SamplerConfig& config, const Channel& channel, const LearntSignals& signals) {
   constexpr std::int64_t kBlockRows = 256;
   const at::NoGradGuard no_grad;
   const RandomKey key = RandomKey(static_cast<std::uint64_t>(config.run.train.run.key)).derive(Purpose::kSignalPrior).derive(Purpose::kChannelEvaluation);
   LearntSignals::Rows rows = signals.held_out();
   const std::int64_t count = rows.x_BD.size(0);
-  SimulatedPairs pairs = simulate_pairs(sampler.model, channel, rows, rows.latents, key, at::arange(count, at::kLong));
+  SimulatedPairs pairs = simulate_pairs(sampler.model, run, channel, rows, rows.latents, key, at::arange(count, at::kLong));
   if (pairs.weight_S.defined()) {
     const at::Tensor valid = pairs.weight_S.nonzero().squeeze(1);
     pairs = {pairs.x_SD.index_select(0, valid), pairs.evidence.rows(valid), {}, {}};
@@ -105,7 +106,6 @@ void train_sampler(const PosteriorArguments& arguments) {
   use_threads(config.run.train.run);
   const std::unique_ptr<Channel> channel = open_channel(run_config, arguments.plugin_folders, run_config.train.data.file());
   const TrainedModel trained = open_trained_model(run, run_config.train.model, run_config.train.interpolant);
-  const std::optional<GaussianModel> gaussian = trained.model.bridge() ? std::optional(trained.model.bridge()->model()) : std::nullopt;
   // The run has decided "auto"; a sampler that asks for it anew would resume with other arithmetic on another machine.
   check<ConfigError>(config.run.train.model.precision != "auto", "model.precision = \"auto\": name the sampler's arithmetic, float32 or bfloat16.");
   RunFolder folder = arguments.resume ? RunFolder::resume(path) : RunFolder::create(path);
@@ -114,6 +114,7 @@ void train_sampler(const PosteriorArguments& arguments) {
                        "{}: was begun with other settings; give the same --set again, or remove that folder and start anew.", path.string());
     check_sampler_origin(run, *channel);
   } else {
+    std::filesystem::remove(path / kSignalsFile);  // of a start that failed: the run may have gone on since
     folder.write_config(config.to_toml());
     nlohmann::json facts = sampler_origin(run, *channel);
     facts.update({{"unchannel_version", UNCHANNEL_VERSION}, {"git", UNCHANNEL_GIT_REVISION}, {"run", std::filesystem::absolute(run).string()}});
@@ -125,17 +126,17 @@ void train_sampler(const PosteriorArguments& arguments) {
                               config.run.train.data.buffer_mib, key.derive(Purpose::kSignalPrior));
   {
     TerminalObserver terminal;
-    SamplerTrainer trainer(config.run.train, config.posterior, *channel, signals, folder, terminal.observer());
+    SamplerTrainer trainer(config.run.train, config.posterior, trained, *channel, signals, folder, terminal.observer());
     if (arguments.resume && std::filesystem::exists(folder.checkpoint_path())) {
       trainer.resume();
       fmt::print(stderr, "resuming at step {}\n", trainer.step());
     } else {
-      trainer.start(gaussian);
+      trainer.start();
     }
     const CancellationDeferral deferral;
     trainer.run();
   }
-  const Calibration calibration = calibrate(open_trained_sampler(path, config.run.train.model), config, *channel, signals);
+  const Calibration calibration = calibrate(open_trained_sampler(path, config.run.train.model), trained, config, *channel, signals);
   write_file_atomically(path / "calibration.json", json_text(to_json(calibration), 2) + "\n");
   print_calibration(calibration);
   fmt::print("{}\n", path.string());

@@ -40,6 +40,15 @@ struct SamplerCase {
     settings.held_out_rows = 2000;
   }
 
+  /// A run whose network is zero and knows nothing of the covariance: its guide is y itself.
+  TrainedModel run() const {
+    const Interpolant path(frame_path());
+    const Normalisation plain{at::zeros({2}), 1.0};
+    TrainedModel result{DriftModel(train.model, path, std::nullopt, plain, ConditionEncoder({}, 2), {2}), nullptr, 0, std::nullopt};
+    result.network = result.model.make_network(RandomKey(4));
+    return result;
+  }
+
   LearntSignals learnt() const { return LearntSignals(folder / "signals.h5", channel, settings.held_out_rows, 64, RandomKey(1)); }
 
   /// Posterior covariance (C⁻¹ + σ⁻² I)⁻¹ and mean m + K (y − m), K = C (C + σ² I)⁻¹.

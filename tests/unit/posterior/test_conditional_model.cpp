@@ -29,10 +29,13 @@ ConditionalModel basis_model(double level) {
   settings.width = 16;
   settings.depth = 1;
   const Interpolant path(frame_path());
+  const GaussianBridge bridge(white_noise_model(level), path);
   const Normalisation plain{at::zeros({kElements}), 1.0};
-  return ConditionalModel(DriftModel(settings, path, GaussianBridge(white_noise_model(level), path), plain, ConditionEncoder({}, kElements), {kElements}),
-                          plain);
+  return ConditionalModel(DriftModel(settings, path, bridge, plain, ConditionEncoder({}, kElements), {kElements}), plain, bridge.residual_scale_LR()[0]);
 }
+
+/// What a run would say that knows the Gaussian: its posterior mean.
+at::Tensor gaussian_guide(double level, const at::Tensor& y_BD) { return GaussianFit(white_noise_model(level)).posterior_mean(y_BD); }
 
 TEST(ConditionalModel, DrawsThePosteriorOfTheFittedGaussianWithTheNetworkAtZero) {
   const double level = 0.7;
@@ -45,7 +48,8 @@ TEST(ConditionalModel, DrawsThePosteriorOfTheFittedGaussianWithTheNetworkAtZero)
   const at::Tensor outside = at::ones({kElements - 2}) * level;
   y_D.slice(0, 2).add_(at::where(at::arange(kElements - 2).remainder(2).eq(0), outside, -outside));
   constexpr std::int64_t kDraws = 20000;
-  const Evidence evidence = model.evidence(y_D.expand({kDraws, kElements}).contiguous(), {});
+  const at::Tensor y_ND = y_D.expand({kDraws, kElements}).contiguous();
+  const Evidence evidence = model.evidence(y_ND, {}, gaussian_guide(level, y_ND));
   const at::Tensor x_ND = model.draw(*network, evidence, 3, RandomKey(9), at::arange(kDraws, at::kLong)).to(at::kDouble);
 
   const at::Tensor c = white_noise_model(level).covariance_RR, white = level * level * at::eye(2, at::kDouble);
@@ -65,8 +69,9 @@ TEST(ConditionalModel, ADrawDependsOnItsOwnRowAlone) {
   const ConditionalModel model = basis_model(0.7);
   const auto network = model.make_network(RandomKey(3));
   const at::Tensor y_BD = normal_rows(RandomKey(5), at::arange(6, at::kLong), kElements), ids_B = at::arange(6, at::kLong);
-  const at::Tensor together = model.draw(*network, model.evidence(y_BD, {}), 2, RandomKey(9), ids_B);
-  const at::Tensor alone = model.draw(*network, model.evidence(y_BD.slice(0, 4, 5), {}), 2, RandomKey(9), ids_B.slice(0, 4, 5));
+  const at::Tensor together = model.draw(*network, model.evidence(y_BD, {}, gaussian_guide(0.7, y_BD)), 2, RandomKey(9), ids_B);
+  const at::Tensor y_1D = y_BD.slice(0, 4, 5);
+  const at::Tensor alone = model.draw(*network, model.evidence(y_1D, {}, gaussian_guide(0.7, y_1D)), 2, RandomKey(9), ids_B.slice(0, 4, 5));
   EXPECT_LT((together[4] - alone[0]).abs().max().item<double>(), 1e-5);
 }
 
@@ -78,9 +83,9 @@ TEST(ConditionalModel, DrawsStayInTheKnownRange) {
   settings.signal_min = -0.5;
   settings.signal_max = 0.25;
   const Normalisation plain{at::zeros({4}), 1.0};
-  const ConditionalModel model(DriftModel(settings, Interpolant(frame_path()), std::nullopt, plain, ConditionEncoder({}, 4), {4}), plain);
+  const ConditionalModel model(DriftModel(settings, Interpolant(frame_path()), std::nullopt, plain, ConditionEncoder({}, 4), {4}), plain, at::ones({4}));
   const auto network = model.make_network(RandomKey(3));
-  const at::Tensor x = model.draw(*network, model.evidence(at::zeros({100, 4}), {}), 4, RandomKey(9), at::arange(100, at::kLong));
+  const at::Tensor x = model.draw(*network, model.evidence(at::zeros({100, 4}), {}, at::zeros({100, 4})), 4, RandomKey(9), at::arange(100, at::kLong));
   EXPECT_GE(x.min().item<double>(), -0.5);
   EXPECT_LE(x.max().item<double>(), 0.25);
 }

@@ -11,13 +11,14 @@ namespace {
 
 TrainedSampler train(const SamplerCase& c, const std::string& name, std::int64_t stop_after = 0) {
   const LearntSignals signals = c.learnt();
+  const TrainedModel run = c.run();
   RunFolder folder = RunFolder::create(c.folder / name);
   std::int64_t polls = 0;
   TrainingObserver observer;
   observer.stop_requested = [&] { return stop_after > 0 && polls++ == stop_after ? 15 : 0; };
   {
-    SamplerTrainer trainer(c.train, c.settings, c.channel, signals, folder, observer);
-    trainer.start(std::nullopt);
+    SamplerTrainer trainer(c.train, c.settings, run, c.channel, signals, folder, observer);
+    trainer.start();
     if (stop_after > 0) {
       EXPECT_THROW(trainer.run(), InterruptedError);
     } else {
@@ -25,7 +26,7 @@ TrainedSampler train(const SamplerCase& c, const std::string& name, std::int64_t
     }
   }
   if (stop_after > 0) {
-    SamplerTrainer resumed(c.train, c.settings, c.channel, signals, folder, {});
+    SamplerTrainer resumed(c.train, c.settings, run, c.channel, signals, folder, {});
     resumed.resume();
     EXPECT_EQ(resumed.step(), stop_after);
     resumed.run();
@@ -40,7 +41,7 @@ TEST(SamplerTrainer, LearnsTheClosedFormPosteriorOfGaussianSignals) {
   const at::Tensor ids = at::arange(kObjects, at::kLong);
   const at::Tensor x_ND = (normal_rows(RandomKey(5), ids, 2).to(at::kDouble).matmul(c.factor_DD.t()) + c.mean_D).to(at::kFloat);
   const at::Tensor y_ND = c.channel.simulate(x_ND, {}, RandomKey(6), ids);
-  const Evidence evidence = sampler.model.evidence(y_ND, {});
+  const Evidence evidence = sampler.model.evidence(y_ND, {}, guide_signals(c.run(), y_ND, {}));
   DrawOptions options;
   options.samples = kDraws;
   options.key = RandomKey(8);
