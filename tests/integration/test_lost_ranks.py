@@ -25,6 +25,14 @@ class Failures(ranks.RanksTest):
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
 
+    def test_sigusr1_to_the_launcher_stops_all_with_a_checkpoint(self):
+        process = ranks.start(2, self.train("told", steps=100000))
+        ranks.wait_for_lines(self.work / "told", 5, process)
+        process.send_signal(signal.SIGUSR1)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143, message)
+        self.assertIn("a checkpoint is written, continue with --resume", message)
+
     def test_a_killed_rank_ends_the_job_and_keeps_the_checkpoint(self):
         # With and without a launcher that ends the others by itself, as srun may.
         for name, options in (("killed", []), ("survived", ["--enable-recovery"])):
