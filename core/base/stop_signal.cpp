@@ -16,7 +16,7 @@ void record_signal(int signal) {
     std::signal(SIGINT, SIG_DFL);
     std::raise(SIGINT);
   }
-  received_signal = signal;
+  received_signal = signal == SIGUSR1 ? SIGTERM : signal;
 }
 
 }  // namespace
@@ -27,6 +27,7 @@ void install_stop_signals() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGUSR1, &action, nullptr);  // mpirun passes it on, while it answers SIGTERM and SIGINT by killing its processes
 }
 
 int stop_requested() noexcept { return received_signal; }

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 28;  // elements of one call, whose counts are of type int
 constexpr std::size_t kLongestText = std::size_t{1} << 20;
 constexpr double kWatchEvery_s = 0.1;
-constexpr double kBusy_s = 0.005;  // polled without pause for so long: most waits are shorter
+constexpr double kBusy_s = 0.001;  // polled without pause for so long: most waits are shorter
 constexpr auto kPause = std::chrono::microseconds(50);
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }

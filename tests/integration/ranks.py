@@ -42,15 +42,21 @@ def start(ranks, arguments, *options):
     return subprocess.Popen(command(ranks, arguments, *options), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
 
-def process_of_rank(mpirun, rank):
-    """Process id of one rank below an mpirun, or None."""
+def parent_of(process_id):
+    return int(pathlib.Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def process_of_rank(process, rank, deep=False):
+    """Process id of one rank of an mpirun, or None. `deep`: the launcher is a child of the process."""
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            parent = parent_of(folder.name)
+            if deep and parent != 0:
+                parent = parent_of(parent)
             environment = (folder / "environ").read_bytes().split(b"\0")
         except OSError:  # it ended meanwhile, or is somebody else's
             continue
-        if parent == mpirun.pid and f"OMPI_COMM_WORLD_RANK={rank}".encode() in environment:
+        if parent == process.pid and f"OMPI_COMM_WORLD_RANK={rank}".encode() in environment:
             return int(folder.name)
     return None
 

@@ -25,6 +25,45 @@ class Failures(ranks.RanksTest):
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
 
+    def test_sigusr1_to_the_launcher_stops_all_with_a_checkpoint(self):
+        process = ranks.start(2, self.train("told", steps=100000))
+        ranks.wait_for_lines(self.work / "told", 5, process)
+        process.send_signal(signal.SIGUSR1)
+        _, message = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143, message)
+        self.assertIn("a checkpoint is written, continue with --resume", message)
+
+    def test_the_job_of_the_documentation_is_requeued_when_it_is_preempted(self):
+        """The job script with stand-ins for SLURM's commands: srun starts two ranks, scontrol notes what it is asked for."""
+        tools, notes, run = self.work / "tools", self.work / "requeued", self.work / "job"
+        tools.mkdir()
+        (tools / "srun").write_text(f'#!/bin/bash\nshift 2  # its own options\nexec {" ".join(ranks.launcher())} -n 2 "$@"\n')
+        (tools / "scontrol").write_text(f'#!/bin/bash\necho "$*" >> {notes}\n')
+        for tool in tools.iterdir():
+            tool.chmod(0o755)
+        config = self.work / "job.toml"
+        settings = {"observations": f'"{self.work / "train_observed.h5"}"', "early_stop_rows": "16", "test_rows": "16", "evaluate_every": "1", "steps": "100000"}
+        lines = (program.ROOT / "configs/smoke/quasar.toml").read_text().splitlines()
+        section = ""
+        for number, line in enumerate(lines):
+            section = line.strip("[]") if line.startswith("[") else section
+            key = line.split("=")[0].strip()
+            if key in settings and section in ("data", "run", "scsi"):
+                lines[number] = f"{key} = {settings[key]}"
+        config.write_text("\n".join(lines) + "\n")
+        environment = {**ranks.ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}", "UNCHANNEL": str(program.PROGRAM), "RUN": str(run),
+                       "CONFIG": str(config), "SLURM_JOB_ID": "42", "SLURM_CPUS_PER_TASK": "1"}
+        script = program.ROOT / "docs" / "slurm" / "train.sbatch"
+        for attempt in (1, 2):
+            process = subprocess.Popen(["bash", str(script)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            before = (run / "metrics.jsonl").read_text().count("\n") if run.exists() else 0
+            ranks.wait_for_lines(run, before + 4, process)
+            os.kill(ranks.process_of_rank(process, 1, deep=True), signal.SIGTERM)
+            _, message = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 143, message)
+            self.assertEqual(notes.read_text(), "requeue 42\n" * attempt)
+            self.assertEqual("resuming at step" in message, attempt == 2, message)
+
     def test_a_killed_rank_ends_the_job_and_keeps_the_checkpoint(self):
         # With and without a launcher that ends the others by itself, as srun may.
         for name, options in (("killed", []), ("survived", ["--enable-recovery"])):
