@@ -25,7 +25,12 @@ std::filesystem::path default_run(const std::filesystem::path& config) { return 
 void train(const TrainArguments& arguments) {
   keep_freed_memory();
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
-  run_training(RunConfig::read(arguments.config, arguments.overrides), arguments.config, run, arguments.resume, arguments.plugin_folders);
+  const RunConfig config = RunConfig::read(arguments.config, arguments.overrides);
+  if (config.unknown.declared()) {
+    fmt::print(stderr, "{} is declared unknown; this training takes the value of [channel.parameters]. unchannel identify says what the data allow.\n",
+               config.unknown.parameter);
+  }
+  run_training(config, arguments.config, run, arguments.resume, arguments.plugin_folders);
   fmt::print("{}\n", run.string());
 }
 
