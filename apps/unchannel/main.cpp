@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   unchannel::add_plan_command(app);
   unchannel::add_train_command(app);
   unchannel::add_curve_command(app);
+  unchannel::add_identify_command(app);
   unchannel::add_distil_command(app);
   unchannel::add_posterior_command(app);
   unchannel::add_restore_command(app);
@@ -51,8 +52,8 @@ int run(int argc, char** argv) {
   unchannel::add_export_command(app);
   unchannel::add_reference_command(app);
   // Only commands that poll: the others (evaluate, export, info, reference, theory) are to end at once, as the shell's user expects.
-  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "distil", "posterior", "restore", "join", "sample", "baseline",
-                           "report", "verify"}) {
+  for (const char* name : {"import", "plugins", "simulate", "degrade", "plan", "train", "curve", "identify", "distil", "posterior", "restore", "join", "sample",
+                           "baseline", "report", "verify"}) {
     app.get_subcommand(name)->preparse_callback([](std::size_t) { unchannel::install_stop_signals(); });
   }
   unchannel::check_command_words(app, argc, argv);

@@ -2,9 +2,12 @@
 
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include <unchannel/base/config.hpp>
 #include <unchannel/base/error.hpp>
 #include <unchannel/data/dataset.hpp>
+#include <unchannel/identification/signal_set.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/trained_model.hpp>
 
@@ -12,6 +15,7 @@ namespace unchannel {
 
 void RunConfig::visit(SettingsVisitor& visitor) {
   visitor.section({"channel", "The measurement process."}, [this](SettingsVisitor& v) { channel.visit(v); });
+  visitor.section({"unknown", "A parameter of the channel that is not known."}, [this](SettingsVisitor& v) { unknown.visit(v); });
   train.visit(visitor);
 }
 
@@ -27,6 +31,19 @@ void check_declared_noise(const RunConfig& config) {
                      parameters["sigma"].get<double>());
 }
 
+/// Messages name the line of [unknown].
+void check_unknown(const RunConfig& config, const Config& file) {
+  try {
+    const ModelSettings& model = config.train.model;
+    config.unknown.check_consistency(std::isfinite(model.signal_min) || std::isfinite(model.signal_max));
+    check<ConfigError>(!config.unknown.declared() || config.train.interpolant.noise_sigma == 0.0,
+                       "unknown.parameter = \"{}\": interpolant.noise_sigma = {:g} tells the interpolant a noise that is not known. Remove it.",
+                       config.unknown.parameter, config.train.interpolant.noise_sigma);
+  } catch (const ConfigError& error) {
+    throw ConfigError(fmt::format("{}: {}", file.place_of("unknown"), error.what()));
+  }
+}
+
 }  // namespace
 
 RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
@@ -36,7 +53,8 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   config.channel.read_places(file);
   DataSettings& data = config.train.data;
   for (std::string* name : {&data.observations, &data.signals, &data.clean_signals, &data.monitor_observations, &data.monitor_signals,
-                            &data.monitor_reference, &config.train.start.file, &config.train.start.run}) {
+                            &data.monitor_reference, &config.train.start.file, &config.train.start.run, &config.unknown.calibration_signals,
+                            &config.unknown.calibration_observations}) {
     if (!name->empty() && std::filesystem::path(*name).is_relative()) {
       *name = std::filesystem::absolute(file.folder() / *name).lexically_normal().string();
     }
@@ -47,6 +65,7 @@ RunConfig RunConfig::read(const std::filesystem::path& path, const std::vector<s
   } catch (const ConfigError& error) {
     throw ConfigError(fmt::format("{}: {}", path.string(), error.what()));
   }
+  check_unknown(config, file);
   return config;
 }
 
@@ -63,8 +82,10 @@ RunConfig read_run_config(const std::filesystem::path& run) {
 
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file) {
-  if (!config.channel.signal_shape.empty()) return make_channel(config.channel, plugin_folders, config.channel.signal_shape);
-  return open_channel(config.channel, plugin_folders, DatasetReader(data_file));
+  std::unique_ptr<Channel> channel = config.channel.signal_shape.empty()
+                                         ? open_channel(config.channel, plugin_folders, DatasetReader(data_file))
+                                         : make_channel(config.channel, plugin_folders, config.channel.signal_shape);
+  return identification::with_signal_set(std::move(channel), config.unknown, config.train.model);
 }
 
 std::unique_ptr<Channel> open_channel(ChannelSettings settings, const std::vector<std::string>& plugin_folders, const DatasetReader& data,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <unchannel/identification/unknown_settings.hpp>
 #include <unchannel/measurement/channel.hpp>
 #include <unchannel/scsi/settings.hpp>
 #include <unchannel/tensor/channel_factory.hpp>
@@ -14,9 +15,10 @@ namespace unchannel {
 class DatasetReader;
 struct TrainedModel;
 
-/// A training configuration: the channel and everything the engine needs.
+/// A training configuration: the channel, what is not known of it, and everything the engine needs.
 struct RunConfig {
   ChannelSettings channel;
+  UnknownSettings unknown;
   TrainSettings train;
 
   void visit(SettingsVisitor& visitor);
@@ -29,7 +31,7 @@ struct RunConfig {
 /// The configuration of an existing run folder.
 RunConfig read_run_config(const std::filesystem::path& run);
 
-/// Loads and configures the channel. The signal shape is channel.signal_shape or else the row shape of `data_file`.
+/// Loads and configures the channel, with its signal set. The signals' shape is channel.signal_shape or else the row shape of `data_file`.
 std::unique_ptr<Channel> open_channel(const RunConfig& config, const std::vector<std::string>& plugin_folders,
                                       const std::filesystem::path& data_file);
 

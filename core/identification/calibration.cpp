@@ -28,10 +28,11 @@ double rms(const at::Tensor& residual_NM) { return residual_NM.square().sum(1).m
 
 CalibrationSet read_calibration(const std::string& signals, const std::string& observations, const Channel& channel) {
   const DatasetReader known(signals, DatasetKind::signals), seen(observations, DatasetKind::observations);
-  check<ConfigError>(known.rows() == seen.rows() && known.rows() >= static_cast<std::uint64_t>(kLeastRows),
-                     "unknown.calibration_signals {} has {} rows, unknown.calibration_observations {} has {}; row i must be the observation of "
-                     "signal i, and {} rows are needed.",
-                     signals, known.rows(), observations, seen.rows(), kLeastRows);
+  check<ConfigError>(
+      known.rows() == seen.rows() && known.rows() >= static_cast<std::uint64_t>(kLeastRows),
+      "unknown.calibration_signals {} has {} rows, unknown.calibration_observations {} has {}; row i must be the observation of "
+      "signal i, and {} rows are needed.",
+      signals, known.rows(), observations, seen.rows(), kLeastRows);
   check_row_size(known, channel);
   check_row_size(seen, channel);
   const ObservationBatch batch = read_observations(seen, channel, 0, seen.rows());
@@ -42,7 +43,8 @@ Discrepancy calibration_discrepancy(const CalibrationSet& set, const Channel& ch
   const at::NoGradGuard no_grad;
   const at::Tensor y_NM = set.y_NM.to(at::kDouble);
   at::Tensor mean_NM = at::zeros_like(y_NM);
-  for (std::int64_t run = 0; run < kMeanRuns; ++run) mean_NM += simulated(set, channel, key.derive(1), run) / static_cast<double>(kMeanRuns);
+  for (std::int64_t run = 0; run < kMeanRuns; ++run)
+    mean_NM += simulated(set, channel, key.derive(1), run) / static_cast<double>(kMeanRuns);
   const double observed = rms(y_NM - mean_NM);
   double sum = 0, squares = 0;
   for (std::int64_t world = 0; world < worlds; ++world) {

@@ -15,10 +15,10 @@ const char* to_string(Word word);
 struct Finding {
   Word word = Word::kNotIdentifiable;
   double low = 0, high = 0;
-  double estimate = 0;      ///< of an interval: the value with half of the weight below it
-  std::size_t ranges = 1;   ///< pieces of the accepted values, where several were found
-  std::string reason;       ///< with the figures
-  std::string remedy;       ///< empty where nothing is to be done
+  double estimate = 0;     ///< of an interval: the value with half of the weight below it
+  std::size_t ranges = 1;  ///< pieces of the accepted values, where several were found
+  std::string reason;      ///< with the figures
+  std::string remedy;      ///< empty where nothing is to be done
 };
 
 /// The rules of docs/theory/identifiability.md: accepted values inside the range that was tried are an interval; such that reach one of its

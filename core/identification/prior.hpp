@@ -6,8 +6,8 @@
 
 namespace unchannel::identification {
 
-/// What is believed of the unknown parameter beforehand, and the coordinate in which its profile is drawn: the value, or its logarithm for a
-/// log-uniform prior.
+/// What is believed of the unknown parameter beforehand, and the coordinate in which its profile is drawn: the value, or its logarithm for
+/// a log-uniform prior.
 class Prior {
  public:
   /// `settings` are consistent.

@@ -9,10 +9,13 @@ namespace unchannel::identification {
 namespace {
 
 constexpr std::size_t kFineValues = 4001;
-constexpr double kSmallestStep = 1e-3;   // of the whole range: closer points show nothing more
-constexpr double kEnoughOfTheHull = 0.25;  // a bracket this small against the accepted values bends no straight line
+constexpr double kSmallestStep = 1e-3;      // of the whole range: closer points show nothing more
+constexpr double kEnoughOfTheHull = 0.25;   // a bracket this small against an interval bends no straight line
+constexpr double kEnoughOfTheRange = 0.02;  // the same for a limit, whose other side is open
 
-double standardised(const Statistic& statistic, const Discrepancy& d) { return (d.excess - statistic.tolerance) / std::max(d.error, 1e-300); }
+double standardised(const Statistic& statistic, const Discrepancy& d) {
+  return (d.excess - statistic.tolerance) / std::max(d.error, 1e-300);
+}
 
 /// The point after `value` and its share in the interpolation.
 struct Place {
@@ -27,6 +30,16 @@ Place place_of(const Profile& profile, const Prior& prior, double value) {
 }
 
 double counted(const Statistic& statistic, double severity) { return statistic.two_sided ? std::abs(severity) : severity; }
+
+/// Of every statistic at every point.
+std::vector<std::vector<double>> severities(const Profile& profile) {
+  std::vector<std::vector<double>> severity_SP;
+  for (std::size_t s = 0; s < profile.statistics.size(); ++s) {
+    std::vector<double>& severity_P = severity_SP.emplace_back();
+    for (const ProfilePoint& point : profile.points) severity_P.push_back(severity(profile.statistics[s], point, s));
+  }
+  return severity_SP;
+}
 
 /// The middles of the gaps beside the least rejected point.
 std::vector<double> beside_the_least(const Profile& profile, const Prior& prior) {
@@ -70,24 +83,24 @@ double severity(const Statistic& statistic, const ProfilePoint& point, std::size
 }
 
 void Profile::add(ProfilePoint point) {
-  const auto place =
-      std::ranges::lower_bound(points, point.value, {}, [](const ProfilePoint& other) { return other.value; });
+  const auto place = std::ranges::lower_bound(points, point.value, {}, [](const ProfilePoint& other) { return other.value; });
   points.insert(place, std::move(point));
 }
 
 FineProfile read_finely(const Profile& profile, const Prior& prior) {
   FineProfile fine;
   fine.value_C = prior.spaced(kFineValues);
-  std::vector<double> log_weight_C;
+  const std::vector<std::vector<double>> severity_SP = severities(profile);
+  std::vector<double> log_weight_C, limit_S;
+  for (const Statistic& statistic : profile.statistics) limit_S.push_back(statistic.limit());
   for (const double value : fine.value_C) {
     const Place place = place_of(profile, prior, value);
     double worst = -1e300, square = 0;
     for (std::size_t s = 0; s < profile.statistics.size(); ++s) {
-      const Statistic& statistic = profile.statistics[s];
-      const double before = severity(statistic, profile.points[place.after - 1], s), after = severity(statistic, profile.points[place.after], s);
-      const double here = before + (after - before) * place.share;
-      worst = std::max(worst, counted(statistic, here));
-      square += std::pow(std::max(0.0, counted(statistic, here)) * statistic.limit(), 2);
+      const double before = severity_SP[s][place.after - 1], after = severity_SP[s][place.after];
+      const double here = counted(profile.statistics[s], before + (after - before) * place.share);
+      worst = std::max(worst, here);
+      square += std::pow(std::max(0.0, here) * limit_S[s], 2);
     }
     fine.severity_C.push_back(worst);
     log_weight_C.push_back(std::log(std::max(prior.density(value), 1e-300)) - 0.5 * square);
@@ -130,13 +143,16 @@ std::vector<double> next_values(const Profile& profile, const Prior& prior) {
   if (accepted.any) {
     if (!accepted.to_the_low) wanted.push_back(accepted.low);
     if (!accepted.to_the_high) wanted.push_back(accepted.high);
-    enough = std::max(enough, kEnoughOfTheHull * (prior.coordinate(accepted.high) - prior.coordinate(accepted.low)));
+    const bool closed = wanted.size() == 2;
+    enough = std::max(
+        enough, closed ? kEnoughOfTheHull * (prior.coordinate(accepted.high) - prior.coordinate(accepted.low)) : kEnoughOfTheRange * range);
   } else {
     wanted = beside_the_least(profile, prior);
   }
   for (const double value : wanted) {
     const Place place = place_of(profile, prior, value);
-    const double before = prior.coordinate(profile.points[place.after - 1].value), after = prior.coordinate(profile.points[place.after].value);
+    const double before = prior.coordinate(profile.points[place.after - 1].value),
+                 after = prior.coordinate(profile.points[place.after].value);
     const double here = prior.coordinate(value);
     if (after - before > enough && std::min(here - before, after - here) > kSmallestStep * range) values.push_back(value);
   }

@@ -5,7 +5,7 @@
 
 #include "prior.hpp"
 
-// Shape legend: S statistics · M members · C values of a fine grid
+// Shape legend: S statistics · M members · P points · C values of a fine grid
 namespace unchannel::identification {
 
 /// A statistic of the observations at one value of the parameter, less its mean in worlds simulated with this value, and its standard
@@ -18,9 +18,9 @@ struct Discrepancy {
 /// What a profile is made of. A value is rejected where a statistic is.
 struct Statistic {
   std::string name;
-  bool two_sided = false;   ///< false: only a positive excess counts against the value
-  double tolerance = 0;     ///< excess that a fit may have; one-sided statistics only
-  double rejection = 0.1;   ///< probability with which a right value is rejected
+  bool two_sided = false;  ///< false: only a positive excess counts against the value
+  double tolerance = 0;    ///< excess that a fit may have; one-sided statistics only
+  double rejection = 0.1;  ///< probability with which a right value is rejected
 
   /// Standardised excess beyond which a value is rejected.
   double limit() const;
@@ -50,7 +50,8 @@ struct Profile {
 struct FineProfile {
   std::vector<double> value_C;
   std::vector<double> severity_C;  ///< largest of the statistics; accepted up to 1
-  std::vector<double> weight_C;    ///< prior density times exp(−χ²/2), sums to 1; χ² from the standardised excesses that count against a value
+  std::vector<double>
+      weight_C;  ///< prior density times exp(−χ²/2), sums to 1; χ² from the standardised excesses that count against a value
 
   /// The value below which `share` of the weight lies.
   double quantile(double share) const;
@@ -62,9 +63,9 @@ FineProfile read_finely(const Profile& profile, const Prior& prior);
 /// The values that are not rejected.
 struct Accepted {
   bool any = false;
-  double low = 0, high = 0;             ///< of all of them
+  double low = 0, high = 0;                      ///< of all of them
   bool to_the_low = false, to_the_high = false;  ///< they reach the end of what was tried
-  std::size_t ranges = 0;               ///< pieces that are separated by rejected values
+  std::size_t ranges = 0;                        ///< pieces that are separated by rejected values
 };
 Accepted accepted_values(const FineProfile& fine);
 

@@ -34,8 +34,11 @@ Discrepancy discrepancy_from_json(const nlohmann::json& json) { return {json.at(
 nlohmann::json to_json(const Profile& profile, const Finding& finding, const UnknownSettings& unknown) {
   nlohmann::json statistics = nlohmann::json::array(), points = nlohmann::json::array();
   for (const Statistic& s : profile.statistics) {
-    statistics.push_back(
-        {{"name", s.name}, {"two_sided", s.two_sided}, {"tolerance", s.tolerance}, {"rejection_probability", s.rejection}, {"limit_z", s.limit()}});
+    statistics.push_back({{"name", s.name},
+                          {"two_sided", s.two_sided},
+                          {"tolerance", s.tolerance},
+                          {"rejection_probability", s.rejection},
+                          {"limit_z", s.limit()}});
   }
   for (const ProfilePoint& point : profile.points) {
     nlohmann::json entry = {{"value", point.value}, {"members", nlohmann::json::array()}, {"z", nlohmann::json::array()}};

@@ -20,27 +20,30 @@ std::int64_t dimension_of(const Channel& channel) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-/// An orthonormal basis [D, K] of all that is declared free of signal.
-at::Tensor free_basis(const UnknownSettings& unknown, std::int64_t dimension) {
-  const auto rows = static_cast<std::int64_t>(unknown.signal_free_elements.size() + unknown.signal_free_directions.size());
-  check<ConfigError>(rows < dimension,
-                     "unknown.signal_free_elements and signal_free_directions are {} for signals of {} elements; leave room for signals.", rows,
-                     dimension);
-  at::Tensor free_KD = at::zeros({rows, dimension}, at::kDouble);
-  std::int64_t k = 0;
-  for (const std::int64_t element : unknown.signal_free_elements) {
-    check<ConfigError>(element < dimension, "unknown.signal_free_elements: {} is no element of signals with {}; they count from 0.", element,
-                       dimension);
-    free_KD[k++][element] = 1.0;
+/// 0 at the elements that are declared free of signal, 1 elsewhere.
+at::Tensor kept_elements(const std::vector<std::int64_t>& elements, std::int64_t dimension) {
+  at::Tensor keep_D = at::ones({dimension}, at::kFloat);
+  for (const std::int64_t element : elements) {
+    check<ConfigError>(element < dimension, "unknown.signal_free_elements: {} is no element of signals with {}; they count from 0.",
+                       element, dimension);
+    keep_D.mutable_data_ptr<float>()[element] = 0.0F;
   }
-  for (const std::vector<double>& direction : unknown.signal_free_directions) {
+  return keep_D;
+}
+
+/// An orthonormal basis [D, K] of the declared directions, as far as they reach beyond the elements.
+at::Tensor free_basis(const std::vector<std::vector<double>>& directions, const at::Tensor& keep_D) {
+  const std::int64_t dimension = keep_D.size(0);
+  std::vector<at::Tensor> rows;
+  for (const std::vector<double>& direction : directions) {
     check<ConfigError>(static_cast<std::int64_t>(direction.size()) == dimension,
                        "unknown.signal_free_directions: a row has {} numbers; signals have {} elements. Give one number for each.",
                        direction.size(), dimension);
-    free_KD[k++].copy_(at::tensor(direction, at::kDouble));
+    rows.push_back(at::tensor(direction, at::kDouble) * keep_D);
   }
-  const auto [left_KK, scale_K, right_KD] = at::linalg_svd(free_KD, /*full_matrices=*/false);
-  check<ConfigError>(scale_K[0].item<double>() > 0.0, "unknown.signal_free_directions: all rows are zero.");
+  if (rows.empty()) return at::zeros({dimension, 0});
+  const auto [left_KK, scale_K, right_KD] = at::linalg_svd(at::stack(rows), /*full_matrices=*/false);
+  check<ConfigError>(scale_K[0].item<double>() > 0.0, "unknown.signal_free_directions: all rows are zero or lie in signal_free_elements.");
   const auto rank = scale_K.gt(kDependent * scale_K[0]).sum().item<std::int64_t>();
   return right_KD.slice(0, 0, rank).t().to(at::kFloat).contiguous();
 }
@@ -50,14 +53,23 @@ at::Tensor free_basis(const UnknownSettings& unknown, std::int64_t dimension) {
 std::optional<SignalSet> SignalSet::declared(const UnknownSettings& unknown, const ModelSettings& model, std::int64_t dimension) {
   SignalSet set;
   if (!unknown.declared() || (unknown.constraint != "signal_free" && unknown.constraint != "range")) return std::nullopt;
-  if (unknown.constraint == "signal_free") set.free_DK_ = free_basis(unknown, dimension);
+  if (unknown.constraint == "signal_free") {
+    const std::size_t count = unknown.signal_free_elements.size() + unknown.signal_free_directions.size();
+    check<ConfigError>(static_cast<std::int64_t>(count) < dimension,
+                       "unknown.signal_free_elements and signal_free_directions are {} for signals of {} elements; leave room for signals.",
+                       count, dimension);
+    set.keep_D_ = kept_elements(unknown.signal_free_elements, dimension);
+    set.free_DK_ = free_basis(unknown.signal_free_directions, set.keep_D_);
+  }
   set.low_ = model.signal_min;
   set.high_ = model.signal_max;
   return set;
 }
 
 at::Tensor SignalSet::project(const at::Tensor& x_ND) const {
-  return free_DK_.defined() ? x_ND - x_ND.matmul(free_DK_).matmul(free_DK_.t()) : x_ND.clamp(low_, high_);
+  if (!keep_D_.defined()) return x_ND.clamp(low_, high_);
+  const at::Tensor kept_ND = x_ND * keep_D_;
+  return free_DK_.size(1) == 0 ? kept_ND : kept_ND - kept_ND.matmul(free_DK_).matmul(free_DK_.t());
 }
 
 double SignalSet::outside_rms(const at::Tensor& y_ND) const {

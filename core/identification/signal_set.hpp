@@ -25,7 +25,8 @@ class SignalSet {
   double outside_rms(const at::Tensor& y_ND) const;
 
  private:
-  at::Tensor free_DK_;  ///< orthonormal; undefined for a range
+  at::Tensor keep_D_;   ///< 0 at elements without signal, 1 elsewhere; undefined for a range
+  at::Tensor free_DK_;  ///< orthonormal, no component at those elements
   double low_ = 0, high_ = 0;
 };
 

@@ -39,7 +39,8 @@ Discrepancy figure_discrepancy(const diagnostics::GapTest& test, double training
     difference.push_back(world.simulated - world.observed);
     expected += difference.back() / static_cast<double>(test.figure_worlds.size());
   }
-  const double variance = variance_of(difference) * test.world_rows / test.held_out_rows + variance_of(simulated) * test.world_rows / training_rows;
+  const double variance =
+      variance_of(difference) * test.world_rows / test.held_out_rows + variance_of(simulated) * test.world_rows / training_rows;
   const double scale = std::max(std::abs(test.figure.simulated), std::abs(test.figure.observed));
   return {test.figure.simulated - test.figure.observed - expected, std::max(std::sqrt(variance), 1e-9 * scale)};
 }
@@ -47,13 +48,15 @@ Discrepancy figure_discrepancy(const diagnostics::GapTest& test, double training
 std::vector<Discrepancy> measure_run(const diagnostics::OpenedRun& run, const Comparison& comparison) {
   const diagnostics::GapTestCase test = diagnostics::gap_test_case(run);
   const std::optional<SignalSet> set = SignalSet::declared(comparison.unknown, run.settings.model, run.observations.signal_size());
-  diagnostics::GapTestOptions options{.margin = run.settings.verdict.margin, .replicas = comparison.unknown.worlds, .progress = comparison.progress};
+  diagnostics::GapTestOptions options{
+      .margin = run.settings.verdict.margin, .replicas = comparison.unknown.worlds, .progress = comparison.progress};
   if (set) options.figure = [&set](const at::Tensor& rows_ND) { return set->outside_rms(rows_ND); };
   const diagnostics::GapTest gap = diagnostics::test_gap(test, options);
   std::vector<Discrepancy> found = {{gap.excess, std::max(gap.error, 1e-9)}};
   if (set) found.push_back(figure_discrepancy(gap, static_cast<double>(run.observations.training_rows())));
   if (comparison.calibration) {
-    found.push_back(calibration_discrepancy(*comparison.calibration, run.channel, comparison.unknown.worlds, run.key.derive(Purpose::kMetric)));
+    found.push_back(
+        calibration_discrepancy(*comparison.calibration, run.channel, comparison.unknown.worlds, run.key.derive(Purpose::kMetric)));
   }
   return found;
 }

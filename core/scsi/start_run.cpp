@@ -15,12 +15,13 @@
 namespace unchannel {
 namespace {
 
-/// The training settings of a run folder. What its [channel] says is no part of them and may differ.
+/// The training settings of a run folder. What its [channel] and [unknown] say is no part of them and may differ.
 TrainSettings settings_of(const std::filesystem::path& run) {
   TrainSettings settings;
-  nlohmann::json channel;
+  nlohmann::json channel, unknown;
   Config::read(RunFolder::config_path(run)).fill([&](SettingsVisitor& visitor) {
     visitor.free_table({"channel", ""}, channel);
+    visitor.free_table({"unknown", ""}, unknown);
     settings.visit(visitor);
   });
   return settings;

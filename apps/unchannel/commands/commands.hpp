@@ -15,6 +15,7 @@ void add_degrade_command(CLI::App& app);
 void add_distil_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
+void add_identify_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_import_array_commands(CLI::App& import);  // idx, mat and npy, below `import`
 void add_import_image_commands(CLI::App& import);  // cifar, images and tar, below `import`

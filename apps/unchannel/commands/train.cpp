@@ -29,6 +29,10 @@ void train(const TrainArguments& arguments, Ranks& ranks) {
   const std::filesystem::path run = arguments.run.empty() ? default_run(arguments.config) : std::filesystem::path(arguments.run);
   RunConfig config;
   together(ranks, [&] { config = RunConfig::read(arguments.config, arguments.overrides); });
+  if (config.unknown.declared() && ranks.first()) {
+    fmt::print(stderr, "{} is declared unknown; this training takes the value of [channel.parameters]. unchannel identify says what the data allow.\n",
+               config.unknown.parameter);
+  }
   run_training(std::move(config), arguments.config, run, arguments.resume, arguments.plugin_folders, ranks);
   if (ranks.first()) fmt::print("{}\n", run.string());
 }

@@ -1,7 +1,7 @@
 // Coverage of intervals and limits for unknown parameters: trains the runs of study.cpp and counts what is said of them.
 //
-// usage: bench_identification [RUNS] [FIRST_SEED] [CASE…]    RUNS of each kind, the registered number without it or with 0; FIRST_SEED: other
-// seeds than the registered ones, 0 for those; CASE: numbers of cases, from 0; all without any
+// usage: bench_identification [RUNS] [FIRST_SEED] [CASE…]    RUNS of each kind, the registered number without it or with 0; FIRST_SEED:
+// other seeds than the registered ones, 0 for those; CASE: numbers of cases, from 0; all without any
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -58,7 +58,8 @@ void print_row(const identification_study::Case& study, std::uint64_t first, int
     }
   }
   fmt::print("| {} | {:g} | {} |", study.name, study.truth, runs);
-  for (const Word word : {Word::kInterval, Word::kUpperLimit, Word::kLowerLimit, Word::kNotIdentifiable, Word::kUnexplained}) fmt::print(" {} |", words[word]);
+  for (const Word word : {Word::kInterval, Word::kUpperLimit, Word::kLowerLimit, Word::kNotIdentifiable, Word::kUnexplained})
+    fmt::print(" {} |", words[word]);
   fmt::print(" {} | {:.3f} | {:.3f} | {:.3f} | {:.1f} | {:.1f} s |\n", covered, median(widths), median(lower), median(upper), points,
              (processor_s() - before) / runs);
   std::fflush(stdout);
@@ -70,7 +71,8 @@ void print_mismatches(const identification_study::Case& study, std::uint64_t fir
     int flagged = 0;
     double excess = 0;
     for (int i = 0; i < runs; ++i) {
-      const identification_study::Mismatch found = identification_study::mismatch(study, share * study.truth, first + 500 + static_cast<std::uint64_t>(i));
+      const identification_study::Mismatch found =
+          identification_study::mismatch(study, share * study.truth, first + 500 + static_cast<std::uint64_t>(i));
       flagged += found.flagged ? 1 : 0;
       excess += found.excess / runs;
     }
@@ -89,8 +91,11 @@ int main(int argc, char** argv) {
   };
   const auto& cases = identification_study::cases();
   try {
-    fmt::print("| runs | true value | number | interval | upper limit | lower limit | not identifiable | no value | truth inside | median width/value | "
-               "median lower end | median upper end | points | processor time a run |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    fmt::print(
+        "| runs | true value | number | interval | upper limit | lower limit | not identifiable | no value | truth inside | median "
+        "width/value | "
+        "median lower end | median upper end | points | processor time a run "
+        "|\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
     for (std::size_t i = 0; i < cases.size(); ++i) {
       if (chosen(i)) print_row(cases[i], first > 0 ? first : cases[i].first_seed, runs > 0 ? runs : cases[i].runs);
     }

@@ -21,8 +21,8 @@ struct Case {
   Parameter parameter;
   Signals signals;
   std::string constraint;
-  double truth;              ///< of the parameter
-  double low, high;          ///< of its prior
+  double truth;      ///< of the parameter
+  double low, high;  ///< of its prior
   std::string refit = "start";
 };
 
@@ -37,8 +37,8 @@ struct Outcome {
 /// Makes data of this seed, trains at every value of the profile with the engine and says what was found.
 Outcome run(const Case& study, std::uint64_t seed);
 
-/// What one training at one assumed value comes to: the excess of the gap beyond the margin in standard errors, and whether it is rejected at
-/// 95 % by the gap. For the table of mismatches.
+/// What one training at one assumed value comes to: the excess of the gap beyond the margin in standard errors, and whether it is rejected
+/// at 95 % by the gap. For the table of mismatches.
 struct Mismatch {
   double excess = 0, error = 0;
   bool flagged = false;
