@@ -2,8 +2,8 @@
 
 namespace unchannel {
 
-/// Installs handlers for SIGINT and SIGTERM which only record the signal; work loops poll `stop_requested()` and finish
-/// cleanly with a checkpoint. A second SIGINT ends the process at once.
+/// Installs handlers for SIGINT, SIGTERM and SIGUSR1 (taken for SIGTERM) which only record the signal; work loops poll `stop_requested()`
+/// and finish cleanly with a checkpoint. A second SIGINT ends the process at once.
 void install_stop_signals();
 
 /// Number of the signal received, 0 when none.

@@ -1,6 +1,7 @@
 """Training in several processes when one is stopped, lost, fails or disagrees."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -88,12 +89,10 @@ class Failures(ranks.RanksTest):
                 _, message = process.communicate(timeout=60)
                 self.assertEqual(process.returncode, 143, message)
 
-    def refuse(self, code, texts, first, second):
+    def refuse(self, code, texts, first, second, second_program=program.PROGRAM):
         """Two ranks with arguments of their own."""
-        both = []
-        for arguments in (first, second):
-            both += ["-n", "1", str(program.PROGRAM), *map(str, arguments), ":"]
-        result = subprocess.run([*ranks.launcher(), *both[:-1]], capture_output=True, text=True, timeout=60, check=False, env=ranks.ENVIRONMENT)
+        both = ["-n", "1", str(program.PROGRAM), *map(str, first), ":", "-n", "1", str(second_program), *map(str, second)]
+        result = subprocess.run([*ranks.launcher(), *both], capture_output=True, text=True, timeout=60, check=False, env=ranks.ENVIRONMENT)
         self.assertEqual(result.returncode, code, result.stderr)
         for text in texts:
             self.assertIn(text, result.stderr)
@@ -117,6 +116,13 @@ class Failures(ranks.RanksTest):
                           '[model]\nspace = "elements"\n[start]\nkind = "observation"\n[scsi]\nsteps = 2\nbatch = 16\npool = 32\nrefresh_rows = 16\n')
         arguments = ["train", config, "--run", self.work / "plugins_differ", "--plugin-dir"]
         self.refuse(2, ["differs between the ranks", "channel"], [*arguments, self.work / "plugins_one"], [*arguments, self.work / "plugins_two"])
+
+    def test_ranks_of_another_program_are_refused(self):
+        other = self.work / "unchannel"
+        shutil.copy(program.PROGRAM, other)
+        with other.open("ab") as file:
+            file.write(b"\0")
+        self.refuse(2, ["program/sha256 differs between the ranks", "rank 1 on "], self.train("programs"), self.train("programs"), other)
 
     def python_id(self):
         return (program.ROOT / "plugin-api/examples/python/binned_detector.py").read_text().split('"id": "')[1].split('"')[0]

@@ -96,10 +96,13 @@ nlohmann::json lines_of(const std::string& text) {
   return lines;
 }
 
-/// Whatever would make the ranks compute different things.
-nlohmann::json facts_of_rank(RunConfig& config, const Channel& channel, bool resume) {
-  return {{"program", {{"version", UNCHANNEL_VERSION}, {"git", UNCHANNEL_GIT_REVISION}, {"sha256", sha256_file("/proc/self/exe")}}},
-          {"configuration", lines_of(config.to_toml())},
+nlohmann::json facts_of_program() {
+  return {{"program", {{"version", UNCHANNEL_VERSION}, {"git", UNCHANNEL_GIT_REVISION}, {"sha256", sha256_file("/proc/self/exe")}}}};
+}
+
+/// Whatever else would make the ranks compute different things.
+nlohmann::json facts_of_training(RunConfig& config, const Channel& channel, bool resume) {
+  return {{"configuration", lines_of(config.to_toml())},
           {"channel", channel.configuration()},
           {"resume", resume}};
 }
@@ -131,7 +134,7 @@ bool has_checkpoint(const RunFolder& folder, Ranks& ranks) {
 void train_in_folder(RunConfig& config, const std::string& config_name, const Channel& channel, const std::filesystem::path& run, bool resume, Ranks& ranks) {
   FolderOfRank folder(run, resume, ranks);
   settle_precision_everywhere(config, resume, run, ranks);
-  check_same_everywhere(ranks, facts_of_rank(config, channel, resume));
+  check_same_everywhere(ranks, facts_of_training(config, channel, resume));
   TerminalObserver terminal;
   std::optional<Trainer> trainer;
   together(ranks, [&] {
@@ -168,6 +171,7 @@ void use_threads(const RunSettings& settings) {
 
 void run_training(RunConfig config, const std::string& config_name, const std::filesystem::path& run, bool resume,
                   const std::vector<std::string>& plugin_folders, Ranks& ranks) {
+  if (!ranks.alone()) check_same_everywhere(ranks, facts_of_program());  // first: another program may fail in other ways
   use_threads(config.train.run);
   std::unique_ptr<Channel> channel;
   together(ranks, [&] { channel = open_channel(config, plugin_folders, config.train.data.file()); });

@@ -17,6 +17,13 @@ TEST(StopSignal, IsRecordedUntilItIsCleared) {
   EXPECT_EQ(stop_requested(), 0);
 }
 
+TEST(StopSignal, UserSignalOfALauncherIsTakenForTermination) {
+  install_stop_signals();
+  ::raise(SIGUSR1);
+  EXPECT_EQ(stop_requested(), SIGTERM);
+  clear_stop_request();
+}
+
 TEST(StopSignal, SecondInterruptEndsTheProcess) {
   const pid_t child = ::fork();
   if (child == 0) {
