@@ -55,8 +55,8 @@ struct GapTest {
   double p_value = 1;      ///< (1 + #{worlds with a gap as large})/(1 + R)
   double power = 0;        ///< share of worlds in which a difference of exactly the margin in one coordinate would have p < 0.05
   double coordinates = 1;  ///< how many coordinates take part
-  ComparedFigure figure;                      ///< of the data; zeros without options.figure
-  std::vector<ComparedFigure> figure_worlds;  ///< of the simulated worlds
+  ComparedFigure figure = {};                 ///< of the data; zeros without options.figure
+  std::vector<ComparedFigure> figure_worlds = {};  ///< of the simulated worlds
   double held_out_rows = 0, world_rows = 0;   ///< A + B in the data and, fewer, in a world
 };
 
