@@ -91,6 +91,7 @@ std::vector<ShardFile> in_order(const std::vector<std::filesystem::path>& paths)
   return ordered;
 }
 
+/// Signals, with the inverse variances of a summary of draws.
 void copy_rows(const DatasetReader& source, DatasetWriter& target) {
   const std::uint64_t block = std::max<std::uint64_t>(1, kBlockBytes / (source.dim() * sizeof(float)));
   std::vector<float> values;
@@ -102,6 +103,9 @@ void copy_rows(const DatasetReader& source, DatasetWriter& target) {
     values.resize(count * source.dim());
     source.read_rows(first, count, values);
     target.append(values);
+    if (!source.has_ivar()) continue;
+    source.read_ivar(first, count, values);
+    target.append_ivar(values);
   }
 }
 

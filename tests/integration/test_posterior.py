@@ -120,6 +120,22 @@ class Posterior(unittest.TestCase):
         self.assertAlmostEqual(figures["coverage_50"]["value"], 0.5, delta=0.08)
         self.assertAlmostEqual(figures["coverage_90"]["value"], 0.9, delta=0.07)
 
+    def test_shards_of_a_summary_are_joined_to_the_whole_with_its_variances(self):
+        import h5py
+        import numpy
+
+        summary = ["--posterior", "--samples", 3, "--summary"]
+        parts = [self.work / f"part_{part}.h5" for part in (1, 2)]
+        for part, output in enumerate(parts, 1):
+            program.expect_ok(*self.restore("run", output.name, *summary, "--shard", f"{part}/2"))
+        program.expect_ok("join", *parts, "--output", self.work / "joined.h5")
+        program.expect_ok(*self.restore("run", "in_one.h5", *summary))
+        with h5py.File(self.work / "joined.h5") as joined, h5py.File(self.work / "in_one.h5") as whole:
+            self.assertEqual(sorted(joined), sorted(whole))
+            for name in ("signals", "ivar", "object_id"):
+                self.assertTrue(numpy.array_equal(joined[name][:], whole[name][:]), name)
+            self.assertEqual(joined.attrs["uncertainty"], whole.attrs["uncertainty"])
+
     def test_calibration_is_written_and_a_finished_sampler_resumes_to_the_same(self):
         first = json.loads((self.work / "run" / "posterior" / "calibration.json").read_text())
         self.assertEqual((first["pairs"], first["samples"]), (200, 19))
