@@ -93,7 +93,6 @@ class Trainer {
   void write_checkpoint() const;
   /// Share of the time of steps and refreshes that the ranks waited for each other or for the network, since the last call.
   double waiting_fraction();
-  /// Of the training, without the time between its sessions.
   void say(const std::string& text) const;
 
   TrainSettings settings_;
@@ -121,7 +120,7 @@ class Trainer {
   int agreed_signal_ = 0;  ///< several ranks: a stop signal that one of them had received in the last step
   double working_s_ = 0.0, waiting_s_ = 0.0;  ///< of this rank's steps and refreshes since the last evaluation
   double waiting_fraction_ = 0.0;
-  Stopwatch watch_;
+  Stopwatch watch_;  ///< of the training, without the time between its sessions
   std::string note_;
 };
 

@@ -182,7 +182,7 @@ void add_identify_command(CLI::App& app) {
   command->add_option("--plugin-dir", arguments->plugin_folders, "folder with instrument plugins (repeatable)")->allow_extra_args(false);
   command->footer(
       "The same command again goes on where it stopped: finished trainings are left as they are.\n"
-      "Example: unchannel identify configs/awgn/unknown_noise.toml --run runs/noise\n"
+      "Example: unchannel identify configs/unknown/noise.toml --run runs/noise\n"
       "Exit codes: 0 done, whatever was found, 2 configuration or no gnuplot, 3 plugin, 4 data or disk, 5 numerical or out of memory,\n"
       "130/143 stopped, with a checkpoint of the training in progress");
   command->callback([arguments] { identify(*arguments); });
