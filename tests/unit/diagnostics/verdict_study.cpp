@@ -9,6 +9,7 @@
 #include <unchannel/data/dataset.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/trainer.hpp>
+#include <unchannel/test_support/kernel_channel.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 // Shape legend: N rows · D data dimension
@@ -29,33 +30,13 @@ at::Tensor fourier_basis() {
   return basis_DD;
 }
 
-/// y = K x + σ n with a circulant kernel of given gains.
-class CirculantChannel final : public Channel {
- public:
-  CirculantChannel(const std::vector<double>& gains, double sigma) : sigma_(sigma) {
-    const at::Tensor basis_DD = fourier_basis();
-    at::Tensor gain_D = at::empty({kDimension}, at::kFloat);
-    for (std::int64_t k = 0; k < kDimension; ++k) gain_D[k] = gains[static_cast<std::size_t>((k + 1) / 2)];
-    kernel_DD_ = (basis_DD * gain_D).matmul(basis_DD.t());
-  }
-  std::string id() const override { return "study.circulant"; }
-  std::string version() const override { return "1"; }
-  std::vector<std::int64_t> signal_shape() const override { return {kDimension}; }
-  std::vector<std::int64_t> observation_shape() const override { return {kDimension}; }
-  const std::vector<LatentSpec>& latents() const override { return none_; }
-  Determinism determinism() const override { return Determinism::kPerSample; }
-  nlohmann::json configuration() const override { return {{"sigma", sigma_}}; }
-  Latents draw_latents(RandomKey, const at::Tensor&, const at::Tensor&) const override { return {}; }
-  at::Tensor simulate(const at::Tensor& x_BD, const Latents&, RandomKey key, const at::Tensor& ids_B) const override {
-    return x_BD.matmul(kernel_DD_) + sigma_ * normal_rows(key, ids_B, kDimension);
-  }
-  at::Tensor lift(const at::Tensor& y_BM, const Latents&) const override { return y_BM; }
-
- private:
-  double sigma_;
-  at::Tensor kernel_DD_;
-  std::vector<LatentSpec> none_;
-};
+/// A circulant kernel of given gains.
+at::Tensor kernel_of(const std::vector<double>& gains) {
+  const at::Tensor basis_DD = fourier_basis();
+  at::Tensor gain_D = at::empty({kDimension}, at::kFloat);
+  for (std::int64_t k = 0; k < kDimension; ++k) gain_D[k] = gains[static_cast<std::size_t>((k + 1) / 2)];
+  return (basis_DD * gain_D).matmul(basis_DD.t());
+}
 
 std::vector<double> gaussian_gains(double width) {
   std::vector<double> gains;
@@ -138,7 +119,7 @@ diagnostics::RunVerdict run(const Case& study, std::uint64_t seed) {
   const test_support::TempDir folder;
   const RandomKey key(seed);
   const at::Tensor ids_N = at::arange(kRows, at::kLong);
-  const CirculantChannel truth(study.true_gains, study.true_sigma), assumed(study.assumed_gains, study.assumed_sigma);
+  const test_support::KernelChannel truth(kernel_of(study.true_gains), study.true_sigma), assumed(kernel_of(study.assumed_gains), study.assumed_sigma);
   const at::Tensor y_ND = truth.simulate(signals(study, key, ids_N), {}, key.derive(2), ids_N).contiguous();
   DatasetWriter writer(folder / "observed.h5", DatasetKind::observations, {kDimension});
   writer.append({y_ND.const_data_ptr<float>(), static_cast<std::size_t>(y_ND.numel())});

@@ -14,6 +14,7 @@
 #include <unchannel/identification/statistics.hpp>
 #include <unchannel/run/run_folder.hpp>
 #include <unchannel/scsi/trainer.hpp>
+#include <unchannel/test_support/kernel_channel.hpp>
 #include <unchannel/test_support/temp_dir.hpp>
 
 // Shape legend: N rows · D data dimension
@@ -25,43 +26,25 @@ using namespace identification;
 constexpr std::int64_t kDimension = 8, kRows = 2000, kCalibrationRows = 200;
 constexpr double kNoiseBesideTheKernel = 0.3;
 
-/// y = K x + σ n with a circulant Gaussian kernel.
-class StudyChannel final : public Channel {
- public:
-  StudyChannel(double width, double sigma) : sigma_(sigma), kernel_DD_(at::zeros({kDimension, kDimension})) {
-    for (std::int64_t i = 0; i < kDimension; ++i) {
-      for (std::int64_t j = 0; j < kDimension; ++j) {
-        double value = 0;
-        for (std::int64_t k = 0; k < kDimension; ++k) {
-          const double turn = 2 * M_PI * static_cast<double>(std::min(k, kDimension - k)) / kDimension;
-          value += std::exp(-0.5 * width * width * turn * turn) * std::cos(turn * static_cast<double>(i - j)) / kDimension;
-        }
-        kernel_DD_[i][j] = value;
+/// A circulant Gaussian kernel.
+at::Tensor gaussian_kernel(double width) {
+  at::Tensor kernel_DD = at::zeros({kDimension, kDimension});
+  for (std::int64_t i = 0; i < kDimension; ++i) {
+    for (std::int64_t j = 0; j < kDimension; ++j) {
+      double value = 0;
+      for (std::int64_t k = 0; k < kDimension; ++k) {
+        const double turn = 2 * M_PI * static_cast<double>(std::min(k, kDimension - k)) / kDimension;
+        value += std::exp(-0.5 * width * width * turn * turn) * std::cos(turn * static_cast<double>(i - j)) / kDimension;
       }
+      kernel_DD[i][j] = value;
     }
   }
-  std::string id() const override { return "study.kernel"; }
-  std::string version() const override { return "1"; }
-  std::vector<std::int64_t> signal_shape() const override { return {kDimension}; }
-  std::vector<std::int64_t> observation_shape() const override { return {kDimension}; }
-  const std::vector<LatentSpec>& latents() const override { return none_; }
-  Determinism determinism() const override { return Determinism::kPerSample; }
-  nlohmann::json configuration() const override { return {{"sigma", sigma_}}; }
-  Latents draw_latents(RandomKey, const at::Tensor&, const at::Tensor&) const override { return {}; }
-  at::Tensor simulate(const at::Tensor& x_BD, const Latents&, RandomKey key, const at::Tensor& ids_B) const override {
-    return x_BD.matmul(kernel_DD_) + sigma_ * normal_rows(key, ids_B, kDimension);
-  }
-  at::Tensor lift(const at::Tensor& y_BM, const Latents&) const override { return y_BM; }
-
- private:
-  double sigma_;
-  at::Tensor kernel_DD_;
-  std::vector<LatentSpec> none_;
-};
+  return kernel_DD;
+}
 
 std::unique_ptr<Channel> channel_at(const Case& study, double value) {
-  if (study.parameter == Parameter::kNoise) return std::make_unique<StudyChannel>(0.0, value);
-  return std::make_unique<StudyChannel>(value, kNoiseBesideTheKernel);
+  if (study.parameter == Parameter::kNoise) return std::make_unique<test_support::KernelChannel>(gaussian_kernel(0.0), value);
+  return std::make_unique<test_support::KernelChannel>(gaussian_kernel(value), kNoiseBesideTheKernel);
 }
 
 /// Elements 6 and 7 hold no signal where that is the constraint; in "half" it is elements 4 to 7.
