@@ -62,16 +62,11 @@ void CalibrationCollector::add(std::int64_t first, const at::Tensor& draws_BSD) 
   element_ranks_.push_back(
       metrics::posterior_ranks(truth_BD.index_select(1, elements_K_), draws_BSD.index_select(2, elements_K_), key.derive(2)));
   tarp_ranks_.push_back(metrics::tarp_ranks(truth_BD, draws_BSD, reference_BD, key.derive(3)));
-  const at::Tensor all_BD = metrics::posterior_ranks(truth_BD, draws_BSD, key.derive(4));
-  inside_50_.push_back(metrics::inside_central_interval(all_BD, samples_, 0.5).mean(1));
-  inside_90_.push_back(metrics::inside_central_interval(all_BD, samples_, 0.9).mean(1));
-  mean_errors_.push_back((draws_BSD.mean(1) - truth_BD).square().mean(1));
+  accuracy_.add(truth_BD, draws_BSD, key.derive(4));
   draw_errors_.push_back((draws_BSD.select(1, 0) - truth_BD).square().mean(1));
-  variances_.push_back(draws_BSD.var(1).mean(1));
 }
 
 Calibration CalibrationCollector::result() const {
-  const auto root_mean = [](const std::vector<at::Tensor>& parts) { return std::sqrt(at::cat(parts).mean().item<double>()); };
   Calibration result;
   result.samples = samples_;
   result.directions = summary_of(at::cat(direction_ranks_), samples_);
@@ -79,11 +74,11 @@ Calibration CalibrationCollector::result() const {
   const at::Tensor tarp_N = at::cat(tarp_ranks_);
   result.pairs = tarp_N.size(0);
   result.tarp = metrics::rank_test(tarp_N, samples_, kBins);
-  result.coverage_50 = metrics::bootstrap_mean(at::cat(inside_50_));
-  result.coverage_90 = metrics::bootstrap_mean(at::cat(inside_90_));
-  result.mean_rmse = root_mean(mean_errors_);
-  result.draw_rmse = root_mean(draw_errors_);
-  result.spread = root_mean(variances_);
+  result.coverage_50 = accuracy_.coverage_50();
+  result.coverage_90 = accuracy_.coverage_90();
+  result.mean_rmse = accuracy_.mean_rmse().value;
+  result.draw_rmse = std::sqrt(at::cat(draw_errors_).mean().item<double>());
+  result.spread = accuracy_.spread();
   return result;
 }
 

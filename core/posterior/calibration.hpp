@@ -7,7 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
-#include <unchannel/metrics/bootstrap.hpp>
+#include <unchannel/metrics/draw_accuracy.hpp>
 #include <unchannel/metrics/posterior_ranks.hpp>
 
 // Shape legend: N pairs · S draws of each · D data dimension
@@ -45,7 +45,8 @@ class CalibrationCollector {
  private:
   at::Tensor truth_ND_, directions_DK_, elements_K_;
   std::int64_t samples_;
-  std::vector<at::Tensor> direction_ranks_, element_ranks_, tarp_ranks_, inside_50_, inside_90_, mean_errors_, draw_errors_, variances_;
+  std::vector<at::Tensor> direction_ranks_, element_ranks_, tarp_ranks_, draw_errors_;
+  metrics::DrawAccuracy accuracy_;
 };
 
 /// Units are part of the keys.

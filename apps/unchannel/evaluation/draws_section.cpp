@@ -1,15 +1,13 @@
 #include "draws_section.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include <unchannel/base/error.hpp>
-#include <unchannel/metrics/bootstrap.hpp>
-#include <unchannel/metrics/posterior_ranks.hpp>
+#include <unchannel/metrics/draw_accuracy.hpp>
 #include <unchannel/scsi/observed_rows.hpp>
 
 namespace unchannel {
@@ -24,23 +22,19 @@ nlohmann::json evaluate_draws(const DatasetReader& reader, const at::Tensor& tru
   check<ShapeError>(samples > 1, "{}: holds one signal in a row; draws of a posterior are [S, …].", reader.path().string());
   const auto rows = static_cast<std::uint64_t>(truth_ND.size(0));
   const std::uint64_t block = std::max<std::uint64_t>(1, kBlockBytes / (sizeof(float) * reader.dim()));
-  std::vector<at::Tensor> errors, variances, inside_50, inside_90;
+  metrics::DrawAccuracy accuracy;
   for (std::uint64_t first = 0; first < rows; first += block) {
     const std::uint64_t count = std::min(block, rows - first);
     const at::Tensor draws_BSD = read_rows(reader, row_range(first, count)).view({static_cast<std::int64_t>(count), samples, truth_ND.size(1)});
     const at::Tensor truth_BD = truth_ND.slice(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(first + count));
-    const at::Tensor ranks_BD = metrics::posterior_ranks(truth_BD, draws_BSD, metrics::default_metric_key().derive(first));
-    inside_50.push_back(metrics::inside_central_interval(ranks_BD, samples, 0.5).mean(1));
-    inside_90.push_back(metrics::inside_central_interval(ranks_BD, samples, 0.9).mean(1));
-    errors.push_back((draws_BSD.mean(1) - truth_BD).square().mean(1));
-    variances.push_back(draws_BSD.var(1).mean(1));
+    accuracy.add(truth_BD, draws_BSD, metrics::default_metric_key().derive(first));
   }
   const auto estimate = [](const metrics::Estimate& e) { return nlohmann::json{{"value", e.value}, {"standard_error", e.standard_error}}; };
   return {{"samples", samples},
-          {"mean_rmse_data_units", estimate(metrics::bootstrap_rmse(at::cat(errors)))},
-          {"spread_data_units", std::sqrt(at::cat(variances).mean().item<double>())},
-          {"coverage_50", estimate(metrics::bootstrap_mean(at::cat(inside_50)))},
-          {"coverage_90", estimate(metrics::bootstrap_mean(at::cat(inside_90)))}};
+          {"mean_rmse_data_units", estimate(accuracy.mean_rmse())},
+          {"spread_data_units", accuracy.spread()},
+          {"coverage_50", estimate(accuracy.coverage_50())},
+          {"coverage_90", estimate(accuracy.coverage_90())}};
 }
 
 void print_draws(const nlohmann::json& draws) {
